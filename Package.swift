@@ -1,0 +1,97 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let package = Package(
+  name: "swift-portpicker",
+  products: [
+    .library(name: "PortPicker", targets: ["PortPicker"]),
+    .executable(name: "portpicker", targets: ["PortPickerCommand"]),
+  ],
+  dependencies: [
+    .package(
+      url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    // The layers, lowest first. A target may use only what stands above it in
+    // this list; docs/design.md has the picture.
+    .target(name: "CHostSystem"),
+    .target(
+      name: "HostSystem",
+      dependencies: [
+        "CHostSystem",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .target(name: "PortProtocol"),
+    .target(
+      name: "PortLeasing",
+      dependencies: [
+        "HostSystem",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .target(
+      name: "PortPicker",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortProtocol",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .executableTarget(
+      name: "PortPickerCommand",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortPicker", "PortProtocol",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+
+    // What tests do that Swift's Glibc does not show: seccomp, ptrace, threads.
+    .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "HostSystem",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      path: "Tests/TestSupport"),
+    .testTarget(
+      name: "HostSystemTests",
+      dependencies: [
+        "CTestSupport", "HostSystem", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(name: "PortProtocolTests", dependencies: ["PortProtocol"]),
+    .testTarget(
+      name: "PortLeasingTests",
+      dependencies: [
+        "HostSystem", "PortLeasing", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
+      name: "PortPickerTests",
+      dependencies: [
+        "CTestSupport", "HostSystem", "PortPicker", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: [
+        "CTestSupport", "HostSystem", "PortPicker", "PortPickerCommand",
+        "TestSupport",
+      ]),
+  ],
+  swiftLanguageModes: [.v6]
+)
+
+for target in package.targets
+where !target.name.hasPrefix("C") || target.name.hasSuffix("Tests") {
+  target.swiftSettings = [
+    // SE-0335: `any` is written out where a type is existential.
+    .enableUpcomingFeature("ExistentialAny"),
+    // SE-0444: a member is visible only where its module is imported.
+    .enableUpcomingFeature("MemberImportVisibility"),
+    // SE-0409: an import is internal unless it says otherwise.
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    // SE-0461: a nonisolated async function runs where its caller runs.
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  ]
+}

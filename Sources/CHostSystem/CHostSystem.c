@@ -1,0 +1,78 @@
+#define _GNU_SOURCE
+
+#include "CHostSystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int chs_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int chs_rename_without_replacing(const char *from, const char *to) {
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+}
+
+int chs_exchange_names(const char *one, const char *other) {
+  return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
+}
+
+// Closes the descriptors from `first` to `last`, both included. Where
+// close_range(2) is missing (before Linux 5.9) it closes one after another.
+static void close_between(unsigned first, unsigned last) {
+  if (first > last) return;
+  if (syscall(SYS_close_range, first, last, 0) == 0) return;
+  long limit = sysconf(_SC_OPEN_MAX);
+  for (unsigned fd = first; fd <= last && fd < limit; fd++) close((int)fd);
+}
+
+static int64_t monotonic_nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
+                             const struct timespec *timeout) {
+  // A signal must not run the caller's handlers in the child.
+  sigset_t all, previous;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &previous);
+  pid_t child = fork();
+  if (child != 0) {
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    errno = error;
+    return child;
+  }
+
+  setsid();
+  unsigned next = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (kept[i] > 0) close_between(next, (unsigned)kept[i] - 1);
+    next = (unsigned)kept[i] + 1;
+  }
+  close_between(next, ~0u);
+  // Not to pin the file system that the caller happened to be in.
+  if (chdir("/") != 0) errno = 0;
+  for (int signal_number = 1; signal_number < NSIG; signal_number++)
+    signal(signal_number, SIG_DFL);
+  sigemptyset(&previous);
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+
+  int64_t end = monotonic_nanoseconds() +
+                (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
+  struct pollfd death = {.fd = pidfd, .events = POLLIN};
+  for (;;) {
+    int64_t left = end - monotonic_nanoseconds();
+    if (left <= 0) break;
+    struct timespec wait = {.tv_sec = left / 1000000000,
+                            .tv_nsec = left % 1000000000};
+    if (ppoll(&death, 1, &wait, NULL) > 0) break;
+  }
+  _exit(0);
+}

@@ -1,0 +1,37 @@
+// The calls and constants of Linux that Swift's Glibc module does not show.
+//
+// Prototypes are prefixed with `chs_`; what needs `_GNU_SOURCE` stays in the
+// `.c` file. Every function sets `errno` and returns -1 on failure, as the
+// call behind it does.
+
+#ifndef C_HOST_SYSTEM_H
+#define C_HOST_SYSTEM_H
+
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <time.h>
+
+/// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
+/// process exits, before it is reaped.
+int chs_pidfd_open(pid_t pid);
+
+/// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where `to` is taken.
+int chs_rename_without_replacing(const char *from, const char *to);
+
+/// renameat2(2) with RENAME_EXCHANGE: each file gets the other's name at once.
+int chs_exchange_names(const char *one, const char *other);
+
+/// Starts a background process in a session of its own that has none of the
+/// caller's descriptors but `kept`, which are in ascending order, and keeps
+/// them open until `timeout` is over or `pidfd`, one of `kept` (-1 for none),
+/// turns readable. Returns its pid.
+///
+/// Between fork(2) and _exit(2) the child makes only async-signal-safe calls,
+/// so a program with several threads may call this.
+pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
+                             const struct timespec *timeout);
+
+#endif

@@ -1,0 +1,14 @@
+import Glibc
+
+/// The user whose rights this process acts with (geteuid(2)).
+package func effectiveUserID() -> UInt32 { geteuid() }
+
+/// The pid of this process.
+package func currentPID() -> Int32 { getpid() }
+
+/// The pid of this process's parent; 0 where that is outside of this pid
+/// namespace.
+package func parentPID() -> Int32 { getppid() }
+
+/// Ends this process with an exit code (exit(3)).
+package func exitProcess(with code: Int32) -> Never { exit(code) }

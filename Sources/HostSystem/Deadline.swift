@@ -1,0 +1,81 @@
+import Glibc
+
+/// A moment on the monotonic clock, which no clock step moves.
+package struct Deadline: Sendable {
+  /// Nanoseconds on `CLOCK_MONOTONIC`.
+  private let nanoseconds: UInt64
+
+  /// The moment that is `duration` from now; a negative one counts as zero.
+  package init(after duration: Duration) {
+    nanoseconds = Self.now.addingSaturating(duration.nanoseconds)
+  }
+
+  /// What is left until the deadline; zero once it has passed.
+  package var remaining: Duration {
+    let now = Self.now
+    return .nanoseconds(
+      Int64(clamping: nanoseconds > now ? nanoseconds - now : 0))
+  }
+
+  /// Whether the deadline has passed.
+  package var hasPassed: Bool { Self.now >= nanoseconds }
+
+  private static var now: UInt64 {
+    var time = timespec()
+    // clock_gettime(2) with this clock and a valid pointer cannot fail.
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}
+
+/// Nanoseconds since the machine started, the time that it was suspended
+/// included (`CLOCK_BOOTTIME`).
+package func nanosecondsSinceBoot() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_BOOTTIME, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+extension Duration {
+  /// The duration in whole nanoseconds, clamped to what a `UInt64` can say.
+  package var nanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    if seconds < 0 || attoseconds < 0 { return 0 }
+    return UInt64(seconds)
+      .multipliedSaturating(by: 1_000_000_000)
+      .addingSaturating(UInt64(attoseconds / 1_000_000_000))
+  }
+
+  /// The duration as the kernel's `timespec`, clamped to a hundred years, so
+  /// that sums of a few of them cannot overflow.
+  var timespec: timespec {
+    let nanoseconds = min(self.nanoseconds, 100 * 366 * 86_400 * 1_000_000_000)
+    return Glibc.timespec(
+      tv_sec: Int(nanoseconds / 1_000_000_000),
+      tv_nsec: Int(nanoseconds % 1_000_000_000))
+  }
+
+  /// The duration as the kernel's `timeval`, rounded up, clamped as
+  /// ``timespec`` is.
+  ///
+  /// A positive duration never comes out as zero, which `SO_RCVTIMEO` takes for
+  /// "no limit".
+  var timeval: timeval {
+    let spec = timespec
+    let microseconds = spec.tv_sec * 1_000_000 + (spec.tv_nsec + 999) / 1000
+    return Glibc.timeval(
+      tv_sec: microseconds / 1_000_000, tv_usec: microseconds % 1_000_000)
+  }
+}
+
+extension UInt64 {
+  fileprivate func addingSaturating(_ other: UInt64) -> UInt64 {
+    let (sum, overflow) = addingReportingOverflow(other)
+    return overflow ? .max : sum
+  }
+
+  fileprivate func multipliedSaturating(by other: UInt64) -> UInt64 {
+    let (product, overflow) = multipliedReportingOverflow(by: other)
+    return overflow ? .max : product
+  }
+}

@@ -1,0 +1,51 @@
+import Glibc
+package import SystemPackage
+
+/// A namespace of this process, named by its inode number under
+/// `/proc/self/ns`, which is what tells two of them apart (namespaces(7)).
+package struct Namespace: Hashable, Sendable {
+  /// The inode number.
+  ///
+  /// The kernel gives them out as 32-bit numbers.
+  package let identifier: UInt32
+
+  package init(identifier: UInt32) {
+    self.identifier = identifier
+  }
+
+  /// The namespace that this process is in.
+  ///
+  /// - Parameter kind: `net` or `pid`.
+  /// - Throws: What `stat(2)` says where `/proc` is not there.
+  private init(kind: String) throws(Errno) {
+    var status = stat()
+    try systemCall { stat("/proc/self/ns/\(kind)", &status) }
+    identifier = UInt32(truncatingIfNeeded: status.st_ino)
+  }
+
+  /// The network namespace: port numbers belong to it.
+  package static func network() throws(Errno) -> Namespace {
+    try Namespace(kind: "net")
+  }
+
+  /// The pid namespace: pids belong to it.
+  package static func process() throws(Errno) -> Namespace {
+    try Namespace(kind: "pid")
+  }
+
+  /// The pid namespace of the host itself, whose number the kernel fixes
+  /// (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).
+  package static let hostProcess = Namespace(identifier: 0xEFFF_FFFC)
+}
+
+/// A number that is another after every start of the machine
+/// (`/proc/sys/kernel/random/boot_id`, random(4)).
+///
+/// - Throws: What reading it says; `Errno.notSupported` where it is no number.
+package func bootIdentifier() throws(Errno) -> UInt64 {
+  let text = try readTextFile("/proc/sys/kernel/random/boot_id")
+  // 128 random bits in hexadecimal, with dashes; half of them will do.
+  let digits = text.filter(\.isHexDigit).prefix(16)
+  guard let number = UInt64(digits, radix: 16) else { throw .notSupported }
+  return number
+}

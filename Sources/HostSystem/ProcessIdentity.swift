@@ -1,0 +1,120 @@
+import Glibc
+import Synchronization
+package import SystemPackage
+
+/// A process, told apart from every other that ever had its pid.
+///
+/// A pid alone is used again once its process is gone. With the start time,
+/// in clock ticks since boot (field 22 of `/proc/PID/stat`, proc_pid_stat(5)),
+/// it names one process; no step of the wall clock moves that number.
+package struct ProcessIdentity: Hashable, Sendable {
+  /// The pid, in the pid namespace of this process.
+  package let pid: Int32
+  /// When the process started, in clock ticks since boot.
+  package let startTime: UInt64
+
+  package init(pid: Int32, startTime: UInt64) {
+    self.pid = pid
+    self.startTime = startTime
+  }
+}
+
+/// What can be found out about a pid.
+package enum ProcessLookup: Hashable, Sendable {
+  /// A process that runs, or has ended with threads of it still running.
+  case living(ProcessIdentity)
+  /// No such process, or a zombie: it has ended and waits to be reaped.
+  case gone
+  /// There is such a process, but `/proc` does not show it (`hidepid`).
+  case hidden
+}
+
+extension ProcessIdentity {
+  /// Looks a process up.
+  ///
+  /// - Throws: What went wrong with reading `/proc`, other than that there is
+  ///   no such process; `Errno.noSuchProcess` is never thrown. Where `/proc`
+  ///   is mounted for another pid namespace, so that its pids are not ours,
+  ///   `Errno.notSupported`.
+  package static func lookUp(_ pid: Int32) throws(Errno) -> ProcessLookup {
+    if pid <= 0 { return .gone }
+    try requireOwnProc()
+    return try read(pid)
+  }
+
+  /// This process.
+  ///
+  /// It is read once and kept; a process made by `fork(2)` reads its own.
+  ///
+  /// - Throws: As ``lookUp(_:)`` does, and `Errno.noSuchProcess` where
+  ///   `/proc` does not show this process.
+  package static func current() throws(Errno) -> ProcessIdentity {
+    let pid = getpid()
+    if let known = known.withLock({ $0 }), known.pid == pid { return known }
+    guard case .living(let identity) = try lookUp(pid) else {
+      throw .noSuchProcess
+    }
+    known.withLock { $0 = identity }
+    return identity
+  }
+
+  /// Whether exactly this process still runs.
+  ///
+  /// A process that cannot be looked at counts as alive: a doubt must never
+  /// free a lease.
+  package var isAlive: Bool {
+    switch try? Self.read(pid) {
+    case .living(let identity): identity == self
+    case .gone: false
+    case .hidden, nil: true
+    }
+  }
+
+  private static let known = Mutex<ProcessIdentity?>(nil)
+
+  /// Whether `/proc` was mounted for this process's own pid namespace: its
+  /// `self` link then names our pid.
+  ///
+  /// A process in a new pid namespace that still sees the old `/proc` would
+  /// read about innocent processes.
+  private static let hasOwnProc: Errno? = {
+    var target = [CChar](repeating: 0, count: 16)
+    let count = readlink("/proc/self", &target, target.count)
+    if count < 0 { return Errno(rawValue: errno) }
+    let text = target.prefix(count).map { UInt8(bitPattern: $0) }
+    return Int32(String(decoding: text, as: UTF8.self)) == getpid()
+      ? nil : .notSupported
+  }()
+
+  private static func requireOwnProc() throws(Errno) {
+    if let error = hasOwnProc { throw error }
+  }
+
+  private static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
+    do {
+      // The line is some 300 bytes long, 1,500 if every field were full.
+      return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) {
+        buffer throws(Errno) in
+        let file = try Descriptor {
+          open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
+        }
+        let count = try systemCall {
+          Glibc.read(file.raw.rawValue, buffer.baseAddress, buffer.count)
+        }
+        guard
+          let status = ProcessStatus(buffer[..<count]), status.isRunning
+        else { return .gone }
+        return .living(
+          ProcessIdentity(pid: pid, startTime: status.startTime))
+      }
+    } catch {
+      switch error {
+      case .noSuchProcess: return .gone
+      case .noSuchFileOrDirectory:
+        // kill(2) with signal 0 asks whether there is such a process.
+        return kill(pid, 0) == 0 || errno == EPERM ? .hidden : .gone
+      default: throw error
+      }
+    }
+  }
+}

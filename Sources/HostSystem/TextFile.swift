@@ -1,0 +1,25 @@
+import Glibc
+package import SystemPackage
+
+/// Reads a small text file of the kernel's, such as those under `/proc`.
+///
+/// - Parameters:
+///   - path: The file's path.
+///   - limit: How many bytes are read at most; what follows is left out.
+/// - Returns: The bytes, decoded as UTF-8 with damaged parts replaced.
+/// - Throws: What `open(2)` or `read(2)` says.
+package func readTextFile(
+  _ path: String, limit: Int = 4096
+) throws(Errno) -> String {
+  let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: min(limit, 4096))
+  while bytes.count < limit {
+    let count = try systemCall {
+      read(file.raw.rawValue, &buffer, min(buffer.count, limit - bytes.count))
+    }
+    if count == 0 { break }
+    bytes += buffer[..<count]
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}

@@ -1,0 +1,116 @@
+package import SystemPackage
+
+/// Why ports can be neither leased nor given back.
+///
+/// That there are none left is no error but a ``LeaseOutcome``.
+package enum LeasingError: Error, Hashable {
+  /// The ledger cannot be used.
+  case ledger(LedgerProblem, path: String)
+  /// A port cannot be probed.
+  case probe(UInt16, Errno)
+
+  /// The system's error behind it, if there is one.
+  package var errno: Errno? {
+    switch self {
+    case .ledger(.system(let errno), _), .probe(_, let errno): errno
+    case .ledger: nil
+    }
+  }
+}
+
+/// What is wrong with a ledger, or with the directory that it should be in.
+package enum LedgerProblem: Hashable, Sendable {
+  /// A system call failed.
+  case system(Errno)
+  /// The path names a symbolic link.
+  case symbolicLink
+  /// The path names a directory, a device, a pipe…
+  case notAFile
+  /// The file has more than one name.
+  case hardLinks
+  /// The directory is a link or a file.
+  case notADirectory
+  /// The directory belongs to another user.
+  case foreignDirectory(owner: UInt32)
+  /// Others may write into the directory.
+  case openDirectory
+  /// There is no directory that a ledger's directory can be made in.
+  case noPlace
+  /// The path does not begin with a slash.
+  case relativePath
+  /// The ledger is of another network or pid namespace.
+  case otherNamespace
+  /// Another process kept the ledger locked until the deadline.
+  case locked(by: Int32?)
+  /// Others keep replacing the file.
+  case unstable
+}
+
+extension LeasingError: CustomStringConvertible {
+  /// What is wrong, and what to do about it.
+  package var description: String {
+    switch self {
+    case .ledger(let problem, let path): problem.description(of: path)
+    case .probe(let port, let errno):
+      "cannot probe port \(port): \(errno)"
+        + (errno.advice.map { "; " + $0 } ?? "")
+    }
+  }
+}
+
+extension LedgerProblem {
+  fileprivate func description(of path: String) -> String {
+    let elsewhere = "name another file in PORTPICKER_LEDGER"
+    return switch self {
+    case .system(let errno):
+      "cannot use the ledger '\(path)': \(errno); "
+        + (errno.advice ?? "make it readable and writable")
+        + ", or \(elsewhere)"
+    case .symbolicLink:
+      "the ledger '\(path)' is a symbolic link, which is never followed; "
+        + "remove it, or \(elsewhere)"
+    case .notAFile:
+      "the ledger '\(path)' is not a regular file; remove it, or \(elsewhere)"
+    case .hardLinks:
+      "the ledger '\(path)' has more than one name (hard links); remove it, "
+        + "or \(elsewhere)"
+    case .notADirectory:
+      "'\(path)', the directory for this user's ledger, is a link or a file; "
+        + "remove it, or \(elsewhere)"
+    case .foreignDirectory(let owner):
+      "'\(path)', the directory for this user's ledger, belongs to uid "
+        + "\(owner); have it removed, or \(elsewhere)"
+    case .openDirectory:
+      "'\(path)', the directory for this user's ledger, can be written to by "
+        + "others; run chmod 700 '\(path)', or \(elsewhere)"
+    case .noPlace:
+      "the ledger's directory can be made neither in \(path); \(elsewhere)"
+    case .relativePath:
+      "PORTPICKER_LEDGER is '\(path)', another file in every directory; "
+        + "begin it with '/'"
+    case .otherNamespace:
+      "the ledger '\(path)' is of another network or pid namespace, maybe "
+        + "one that is gone; remove it if no process uses it, or \(elsewhere)"
+    case .locked(let pid?):
+      "process \(pid) keeps the ledger '\(path)' locked; if it was stopped, "
+        + "continue it or end it"
+    case .locked(nil):
+      "the ledger '\(path)' stays locked; /proc/locks says by which process"
+    case .unstable:
+      "the ledger '\(path)' is replaced again and again; end what does that, "
+        + "or \(elsewhere)"
+    }
+  }
+}
+
+extension Errno {
+  /// What to do about an error that has one remedy wherever it comes from.
+  fileprivate var advice: String? {
+    switch self {
+    case .noSpace, .diskQuotaExceeded: "make space there"
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+      "close descriptors or raise the limit (ulimit -n)"
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import HostSystem
+import SystemPackage
+
+/// A ledger's open file: records in, records out.
+///
+/// It knows the layout and nothing of leasing. It is read with calls, not
+/// mapped: a mapping of a file that somebody cuts kills its reader.
+final class LedgerFile {
+  private let file: File
+  private let boot: UInt64
+  /// The page of the file that was read last, where it begins, and how much of
+  /// it there is.
+  private let page = UnsafeMutableRawBufferPointer.allocate(
+    byteCount: 4096, alignment: 32)
+  private var pageOffset = -1
+  private var pageSize = 0
+  let device: DeviceID
+  let inode: Inode
+
+  /// - Parameters:
+  ///   - file: The file.
+  ///   - boot: Which boot of the machine the records are of.
+  /// - Throws: What `fstat(2)` says.
+  init(_ file: consuming File, boot: UInt64) throws(Errno) {
+    let status = try file.status()
+    device = status.deviceID
+    inode = status.inode
+    self.file = file
+    self.boot = boot
+  }
+
+  deinit {
+    page.deallocate()
+  }
+
+  /// See ``File/lock(until:)``.
+  ///
+  /// What was read before the lock was had is forgotten.
+  func lock(until deadline: Deadline) throws(Errno) -> Bool {
+    pageOffset = -1
+    return try file.lock(until: deadline)
+  }
+
+  func unlock() {
+    file.unlock()
+  }
+
+  /// The header's words; zeros where the file is shorter.
+  func headerWords() throws(Errno) -> SIMD8<UInt64> {
+    var words = SIMD8<UInt64>(repeating: 0)
+    try withUnsafeMutableBytes(of: &words) { bytes throws(Errno) in
+      _ = try file.read(at: 0, into: bytes)
+    }
+    return words
+  }
+
+  func write(_ header: LedgerHeader) throws(Errno) {
+    try write(header.words, at: 0)
+  }
+
+  /// What the ledger has on a port.
+  func record(of port: UInt16) throws(Errno) -> LedgerRecord {
+    let offset = LedgerFormat.offset(of: port)
+    if pageOffset < 0 || offset < pageOffset
+      || offset >= pageOffset + page.count
+    {
+      let start = offset / page.count * page.count
+      pageSize = try file.read(at: start, into: page)
+      pageOffset = start
+    }
+    let place = offset - pageOffset
+    // What lies beyond the file's end is lost.
+    guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
+    let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
+    return LedgerRecord(words, port: port, boot: boot)
+  }
+
+  /// Writes a port's record: a lease, or, for `nil`, none.
+  func write(_ lease: Lease?, for port: UInt16) throws(Errno) {
+    // One call that stays in a page: a process that is killed has written all
+    // of the record or nothing.
+    try write(
+      LedgerRecord.words(lease, port: port, boot: boot),
+      at: LedgerFormat.offset(of: port))
+    pageOffset = -1
+  }
+
+  /// Copies every lease that can be read to another ledger.
+  ///
+  /// - Returns: How many.
+  func copyLeases(to other: LedgerFile) throws(Errno) -> Int {
+    var count = 0
+    for port in 1...UInt16.max {
+      guard case .lease(let lease) = try record(of: port) else { continue }
+      try other.write(lease, for: port)
+      count += 1
+    }
+    return count
+  }
+
+  /// Empties the file and begins a ledger in it.
+  func begin(_ header: LedgerHeader) throws(Errno) {
+    try file.resize(to: 0)
+    // In this order: a file without a header that is damaged by its size is
+    // begun again, a short file with a header would be mended instead.
+    try resize()
+    try write(header)
+  }
+
+  /// Makes the file as long as a ledger is: what is added is vacant.
+  func resize() throws(Errno) {
+    try file.resize(to: LedgerFormat.fileSize)
+  }
+
+  /// Makes the file as long as a ledger is: what is added is damaged.
+  func fillWithDamage(from size: Int) throws(Errno) {
+    page.initializeMemory(as: UInt8.self, repeating: 0xFF)
+    pageOffset = -1
+    var offset = size
+    while offset < LedgerFormat.fileSize {
+      let count = min(page.count, LedgerFormat.fileSize - offset)
+      try file.write(
+        UnsafeRawBufferPointer(rebasing: page[..<count]), at: offset)
+      offset += count
+    }
+  }
+
+  private func write(
+    _ value: some BitwiseCopyable, at offset: Int
+  ) throws(Errno) {
+    try withUnsafeBytes(of: value) { bytes throws(Errno) in
+      try file.write(bytes, at: offset)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import HostSystem
+import SystemPackage
+
+/// Where a ledger is.
+package struct LedgerLocation: Hashable, Sendable {
+  /// The file.
+  package let path: String
+  /// The directory of this user's that the file is in; `nil` where the user
+  /// named the file and its directory is the user's business.
+  let privateDirectory: String?
+
+  /// A file that the user named.
+  ///
+  /// - Throws: `relativePath`.
+  package init(namedByUser path: String) throws(LeasingError) {
+    guard path.hasPrefix("/") else {
+      throw .ledger(.relativePath, path: path)
+    }
+    self.path = path
+    privateDirectory = nil
+  }
+
+  /// The one place for a user, whatever the environment says.
+  ///
+  /// The directory is made if it has to be. The next parent is tried only
+  /// where one is missing or cannot be written to, which is so for all
+  /// of the user's processes; where something is in the way, that is an
+  /// error, for otherwise whoever put it there could part the user's
+  /// processes into two groups that do not know of each other.
+  ///
+  /// - Parameters:
+  ///   - user: The user.
+  ///   - context: Its namespaces become part of the file's name.
+  ///   - parents: Where the directory may be, the best first.
+  /// - Throws: `noPlace`, or what is in the way.
+  package init(
+    ofUser user: UInt32, context: LedgerContext,
+    parents: [String] = ["/dev/shm", "/tmp"]
+  ) throws(LeasingError) {
+    for parent in parents {
+      let directory = "\(parent)/portpicker-\(user)"
+      guard try Self.prepare(directory, for: user) else { continue }
+      privateDirectory = directory
+      path =
+        "\(directory)/ledger-net\(context.network.identifier)"
+        + "-pid\(context.process.identifier)"
+      return
+    }
+    throw .ledger(.noPlace, path: parents.joined(separator: " nor in "))
+  }
+
+  /// - Returns: Whether there can be such a directory.
+  private static func prepare(
+    _ directory: String, for user: UInt32
+  ) throws(LeasingError) -> Bool {
+    do {
+      try makePrivateDirectory(directory)
+      return true
+    } catch {
+      switch error {
+      case .fileExists: break
+      case .noSuchFileOrDirectory, .notDirectory, .permissionDenied,
+        .notPermitted, .readOnlyFileSystem:
+        return false
+      default: throw .ledger(.system(error), path: directory)
+      }
+    }
+    let status: Stat
+    do {
+      status = try Stat(FilePath(directory), followTargetSymlink: false)
+    } catch {
+      throw .ledger(.system(error), path: directory)
+    }
+    guard status.type == .directory else {
+      throw .ledger(.notADirectory, path: directory)
+    }
+    guard status.userID.rawValue == user else {
+      throw .ledger(
+        .foreignDirectory(owner: status.userID.rawValue), path: directory)
+    }
+    guard status.permissions.isDisjoint(with: [.groupWrite, .otherWrite]) else {
+      throw .ledger(.openDirectory, path: directory)
+    }
+    return true
+  }
+
+  /// Makes the directory again if it was removed.
+  func restoreDirectory() throws(LeasingError) {
+    guard let privateDirectory else { return }
+    guard try Self.prepare(privateDirectory, for: effectiveUserID()) else {
+      throw .ledger(.noPlace, path: privateDirectory)
+    }
+  }
+}

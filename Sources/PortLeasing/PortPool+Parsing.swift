@@ -1,0 +1,61 @@
+extension PortPool {
+  /// Why a text is no pool.
+  package enum ParsingError: Error, Hashable {
+    /// There is nothing in it.
+    case empty
+    /// An item is neither `PORT` nor `FIRST-LAST`.
+    case notARange(String)
+    /// A port is not within 1–65535.
+    case outOfBounds(String)
+    /// A range's last port is smaller than its first.
+    case reversed(String)
+  }
+
+  /// Reads a pool as it is written on a command line: ports and inclusive
+  /// ranges of ports, separated by commas, such as `25000-25999,30000`.
+  package init(parsing text: String) throws(ParsingError) {
+    if text.allSatisfy(\.isWhitespace) { throw .empty }
+    var ranges: [ClosedRange<UInt16>] = []
+    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+      ranges.append(try Self.range(parsing: String(item)))
+    }
+    self.init(ranges)
+  }
+
+  private static func range(
+    parsing item: String
+  ) throws(ParsingError) -> ClosedRange<UInt16> {
+    let ends = item.split(
+      separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
+    guard
+      let first = number(ends[0]), let last = number(ends[ends.count - 1])
+    else { throw .notARange(item) }
+    let ports = 1...Int(UInt16.max)
+    guard ports.contains(first), ports.contains(last) else {
+      throw .outOfBounds(item)
+    }
+    guard first <= last else { throw .reversed(item) }
+    return UInt16(first)...UInt16(last)
+  }
+
+  private static func number(_ text: Substring) -> Int? {
+    let digits = text.drop(while: \.isWhitespace)
+      .prefix { !$0.isWhitespace }
+    // `Int` would take a sign as well, and a range has none.
+    guard digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
+    // Too many digits to fit are still a number, one that is out of bounds.
+    return digits.isEmpty ? nil : Int(digits) ?? .max
+  }
+}
+
+extension PortPool.ParsingError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .empty: "it names no port"
+    case .notARange(let item):
+      "'\(item)' is neither a port nor a range FIRST-LAST"
+    case .outOfBounds(let item): "'\(item)' is not within 1-65535"
+    case .reversed(let item): "'\(item)' ends before it begins"
+    }
+  }
+}

@@ -1,0 +1,124 @@
+package import HostSystem
+
+/// The ports that one allocator hands out, in ascending order.
+package struct PortPool: Hashable, Sendable {
+  /// Ranges in ascending order with a gap between any two.
+  package let ranges: [ClosedRange<UInt16>]
+
+  /// How many ports there are.
+  package var count: Int { ranges.reduce(0) { $0 + $1.count } }
+
+  package var isEmpty: Bool { ranges.isEmpty }
+
+  /// A pool of all the ports in some ranges, which may overlap.
+  ///
+  /// Port 0 is no port and is left out.
+  package init(_ ranges: some Sequence<ClosedRange<UInt16>>) {
+    var merged: [ClosedRange<UInt16>] = []
+    for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
+      guard range.upperBound > 0 else { continue }
+      let lower = max(range.lowerBound, 1)
+      if let last = merged.last, Int(lower) <= Int(last.upperBound) + 1 {
+        merged[merged.count - 1] =
+          last.lowerBound...max(last.upperBound, range.upperBound)
+      } else {
+        merged.append(lower...range.upperBound)
+      }
+    }
+    self.ranges = merged
+  }
+
+  /// The pool without the ports of some ranges.
+  package func subtracting(_ removed: PortPool) -> PortPool {
+    var kept = ranges
+    for hole in removed.ranges {
+      kept = kept.flatMap { range -> [ClosedRange<UInt16>] in
+        guard range.overlaps(hole) else { return [range] }
+        var parts: [ClosedRange<UInt16>] = []
+        if range.lowerBound < hole.lowerBound {
+          parts.append(range.lowerBound...hole.lowerBound - 1)
+        }
+        if range.upperBound > hole.upperBound {
+          parts.append(hole.upperBound + 1...range.upperBound)
+        }
+        return parts
+      }
+    }
+    return PortPool(kept)
+  }
+
+  /// The ports that both pools have.
+  package func intersection(_ other: PortPool) -> PortPool {
+    subtracting(subtracting(other))
+  }
+
+  /// Any of the pool's ports; 0 where it has none.
+  package func randomPort() -> UInt16 {
+    guard !isEmpty else { return 0 }
+    var position = Int.random(in: 0..<count)
+    for range in ranges {
+      if position < range.count { return range.lowerBound + UInt16(position) }
+      position -= range.count
+    }
+    return 0
+  }
+
+  /// The pool's ports in the order in which they are tried: from the one
+  /// behind the cursor up to the last, then from the first up to the cursor.
+  ///
+  /// - Parameters:
+  ///   - cursor: The port that was handed out last; it need not be in the
+  ///     pool.
+  ///   - overlap: How far the ranges go on past the cursor at the end, for
+  ///     whoever looks for that many ports and one in a row.
+  /// - Returns: Ranges without a gap in them, the first to be tried first.
+  package func ranges(
+    after cursor: UInt16, overlap: Int = 0
+  ) -> [ClosedRange<UInt16>] {
+    var behind: [ClosedRange<UInt16>] = []
+    var ahead: [ClosedRange<UInt16>] = []
+    for range in ranges {
+      if range.upperBound <= cursor {
+        behind.append(range)
+      } else if range.lowerBound > cursor {
+        ahead.append(range)
+      } else {
+        let last = min(Int(range.upperBound), Int(cursor) + overlap)
+        behind.append(range.lowerBound...UInt16(last))
+        ahead.append(cursor + 1...range.upperBound)
+      }
+    }
+    return ahead + behind
+  }
+}
+
+extension PortPool: CustomStringConvertible {
+  /// As it is written on a command line: `25000-32767,40000`.
+  package var description: String {
+    ranges.map {
+      $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+    }.joined(separator: ",")
+  }
+}
+
+extension PortPool {
+  /// What the embedded allocator hands out unless it is told otherwise:
+  /// 25000–32767, less what the kernel hands out by itself.
+  ///
+  /// If that leaves nothing, all of it.
+  ///
+  /// It has no port in common with 15000–24999, the default of port servers.
+  package static func embedded(on kernel: KernelPorts) -> PortPool {
+    let all = PortPool([25000...32767])
+    let rest = all.subtracting(kernel.handedOut)
+    return rest.isEmpty ? all : rest
+  }
+}
+
+extension KernelPorts {
+  /// The ports that the kernel hands out by itself, to `bind(0)` and to
+  /// outgoing connections.
+  package var handedOut: PortPool {
+    PortPool(ephemeral.map { [$0] } ?? []).subtracting(PortPool(reserved))
+  }
+}

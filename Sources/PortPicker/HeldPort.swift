@@ -1,0 +1,58 @@
+import HostSystem
+import SystemPackage
+
+/// A port that is kept from everybody but a server that sets `SO_REUSEADDR`: a
+/// soft hold.
+///
+/// ```swift
+/// let held = try HeldPort()
+/// startServer(port: held.port)  // binds right over the hold
+/// ```
+///
+/// A TCP socket is bound to the port and never listens. It keeps the kernel's
+/// own choice, outgoing connections and programs without `SO_REUSEADDR` off
+/// the port. A server that sets the option, as nearly all do (SwiftNIO, Go,
+/// Rust's standard library, Java, libuv, asyncio, nginx), binds and listens,
+/// and clients reach it; one that does not gets `EADDRINUSE` for as long as
+/// the hold lasts. UDP is not held.
+///
+/// Dropping the value ends the hold and gives the port back; ``release()``
+/// keeps the port.
+public struct HeldPort: ~Copyable, Sendable {
+  /// The port, within 1–65535.
+  public let port: Int
+
+  private let socket: FileDescriptor
+
+  /// Picks a port for this process and holds it.
+  ///
+  /// - Parameter options: How to pick.
+  /// - Throws: ``PortPickerError``, as
+  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
+  public init(
+    options: PickOptions = PickOptions()
+  ) throws(PortPickerError) {
+    let pick = try Picker.shared.pick(PickRequest(options: options, use: .held))
+    guard let (tcp, _) = pick.sockets.first?.release() else {
+      throw .socketsNotKept
+    }
+    port = Int(pick.ports[0])
+    socket = tcp
+  }
+
+  deinit {
+    Descriptor(owning: socket).close()
+    returnOrWarn(port)
+  }
+
+  /// Ends the hold and keeps the port: it stays this process's until
+  /// ``returnPort(_:)`` or the process's end.
+  ///
+  /// - Returns: The port.
+  public consuming func release() -> Int {
+    let port = port
+    Descriptor(owning: socket).close()
+    discard self
+    return port
+  }
+}

@@ -1,0 +1,112 @@
+import HostSystem
+import PortLeasing
+package import SystemPackage
+
+/// What a port's sockets are kept for after it was picked.
+package enum SocketUse: Sendable {
+  /// They are closed: the caller wants a number.
+  case none
+  /// TCP and UDP stay bound, and TCP listens.
+  case bound
+  /// TCP stays bound and never listens: a soft hold.
+  case held
+}
+
+/// The host, as a search for ports asks it.
+///
+/// Where a port's sockets are to be kept, the very sockets that showed that the
+/// port is free are kept, so that there is no moment in between.
+final class HostConditions: LeaseConditions {
+  private let use: SocketUse
+  private var kept: [UInt16: KeptSockets] = [:]
+
+  init(keepingSocketsFor use: SocketUse) {
+    self.use = use
+  }
+
+  func isAlive(_ holder: ProcessIdentity) -> Bool {
+    holder.isAlive
+  }
+
+  func isFree(_ port: UInt16) throws(Errno) -> Bool {
+    if use == .none { return try PortProbe.isFree(port) }
+    return try keepIfFree(port) == .free
+  }
+
+  func status(of port: UInt16) throws(Errno) -> PortStatus {
+    if use == .none { return try PortProbe.status(of: port) }
+    if try keepIfFree(port) == .free { return .free }
+    let status = try PortProbe.status(of: port)
+    guard status == .lingering || status == .free else { return status }
+    return try keep(port) { () throws(Errno) in
+      try PortSockets(reusing: port, backlog: use == .bound ? 1 : nil)
+    }
+  }
+
+  /// The sockets of a port that was picked.
+  func sockets(of port: UInt16) -> KeptSockets? {
+    kept[port]
+  }
+
+  private func keepIfFree(_ port: UInt16) throws(Errno) -> PortStatus {
+    // A search for ports in a row can come by twice.
+    if kept[port] != nil { return .free }
+    return try keep(port) { () throws(Errno) in
+      try PortSockets(binding: port)
+    }
+  }
+
+  private func keep(
+    _ port: UInt16, _ bind: () throws(Errno) -> PortSockets
+  ) throws(Errno) -> PortStatus {
+    do throws(Errno) {
+      kept[port] = try KeptSockets(try bind(), for: use)
+      return .free
+    } catch {
+      switch error {
+      case .addressInUse: return .inUse
+      case .permissionDenied: return .denied
+      default: throw error
+      }
+    }
+  }
+}
+
+/// The sockets that are kept of a port; they are closed with this value unless
+/// they are released.
+package final class KeptSockets {
+  private var sockets: PortSockets?
+  private let use: SocketUse
+
+  /// How many connections may wait to be accepted; the kernel lowers it to
+  /// `net.core.somaxconn`.
+  private static let backlog: Int32 = 4096
+
+  init(_ sockets: consuming PortSockets, for use: SocketUse) throws(Errno) {
+    if use == .bound { try sockets.tcp.listen(backlog: Self.backlog) }
+    // From here on this lets others bind over a hold, and nobody over a
+    // listener: see PortSocket.
+    try sockets.tcp.allowAddressReuse()
+    self.sockets = consume sockets
+    self.use = use
+  }
+
+  /// Hands the sockets over, once.
+  ///
+  /// - Returns: The TCP socket, and the UDP socket if the port is bound and
+  ///   not only held; `nil` after the first call.
+  package func release() -> (tcp: FileDescriptor, udp: FileDescriptor?)? {
+    guard let (tcp, udp) = sockets.take()?.release() else { return nil }
+    if use == .bound { return (tcp, udp) }
+    Descriptor(owning: udp).close()
+    return (tcp, nil)
+  }
+}
+
+extension PortPickerError {
+  /// A picked port whose sockets are not there: a mistake of ours, said rather
+  /// than trapped on.
+  static let socketsNotKept = PortPickerError(
+    .systemFailure,
+    "the sockets of a picked port were lost; please report this as a bug")
+}

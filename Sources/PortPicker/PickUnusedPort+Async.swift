@@ -1,0 +1,76 @@
+import Dispatch
+
+/// Picks a port as ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` does,
+/// without keeping a thread of the concurrency pool waiting.
+///
+/// Cancelling the task does not shorten the wait; its timeout ends it.
+///
+/// - Parameters:
+///   - pid: The process that the port is for; by default, this one.
+///   - options: How to pick.
+/// - Returns: The port, within 1–65535.
+/// - Throws: ``PortPickerError``.
+public func pickUnusedPort(
+  for pid: Int32? = nil, options: PickOptions = PickOptions()
+) async throws(PortPickerError) -> Int {
+  try await waiting { () throws(PortPickerError) in
+    try pickUnusedPort(for: pid, options: options)
+  }
+}
+
+/// Picks several ports at once, all or none, without keeping a thread of the
+/// concurrency pool waiting.
+///
+/// - Parameters:
+///   - count: How many ports, 1 or more, at most as many as the pool has.
+///   - contiguous: Whether the ports have to be in a row; they ascend then.
+///   - pid: The process that the ports are for; by default, this one.
+///   - options: How to pick.
+/// - Returns: The ports.
+/// - Throws: ``PortPickerError``.
+public func pickUnusedPorts(
+  count: Int, contiguous: Bool = false, for pid: Int32? = nil,
+  options: PickOptions = PickOptions()
+) async throws(PortPickerError) -> [Int] {
+  try await waiting { () throws(PortPickerError) in
+    try pickUnusedPorts(
+      count: count, contiguous: contiguous, for: pid, options: options)
+  }
+}
+
+/// Asks one port server for a port, without keeping a thread of the
+/// concurrency pool waiting.
+///
+/// - Parameters:
+///   - address: A path, or, with a leading `@`, a name in the abstract
+///     namespace: 1 to 107 bytes.
+///   - pid: The process that the port is for; by default, this one.
+///   - timeout: How long it may take altogether; more than zero.
+/// - Returns: The port, within 1–65535.
+/// - Throws: ``PortPickerError``.
+public func pickPort(
+  fromServerAt address: String, for pid: Int32? = nil,
+  timeout: Duration = .seconds(5)
+) async throws(PortPickerError) -> Int {
+  try await waiting { () throws(PortPickerError) in
+    try pickPort(fromServerAt: address, for: pid, timeout: timeout)
+  }
+}
+
+/// Runs something that waits on a thread where waiting harms nobody.
+func waiting<Value: Sendable>(
+  for body: @escaping @Sendable () throws(PortPickerError) -> Value
+) async throws(PortPickerError) -> Value {
+  let result = await withCheckedContinuation { continuation in
+    DispatchQueue.global().async {
+      let result: Result<Value, PortPickerError>
+      do throws(PortPickerError) {
+        result = .success(try body())
+      } catch {
+        result = .failure(error)
+      }
+      continuation.resume(returning: result)
+    }
+  }
+  return try result.get()
+}

@@ -1,0 +1,146 @@
+import HostSystem
+import PortLeasing
+import SystemPackage
+
+extension Picker {
+  /// Picks one of the process's own free ports for the process itself.
+  ///
+  /// They are probed again, and written down like any other port, for another
+  /// process may have been given one in the meantime.
+  ///
+  /// - Returns: `nil` where there is none, or where the ledger cannot be used:
+  ///   if that matters, the next source says so.
+  func reuse(_ request: PickRequest, _ holder: Holder) -> Pick? {
+    guard request.count == 1, holder.pid == currentPID(),
+      case .success(let identity) = holder.identity
+    else { return nil }
+    let free = freePorts()
+    guard !free.isEmpty else { return nil }
+    let pool = PortPool(free.map { $0...$0 })
+    guard let pick = try? lease(request, pool, identity) else { return nil }
+    got(pick.ports, isOwn: true)
+    return pick
+  }
+
+  /// Picks from the ledger.
+  ///
+  /// - Parameters:
+  ///   - request: What is asked for.
+  ///   - named: The pool that the caller named, if any.
+  ///   - holder: Who the ports are for.
+  /// - Returns: The ports.
+  /// - Throws: `poolExhausted`, or why the ledger cannot be used.
+  func pickFromLedger(
+    _ request: PickRequest, _ named: PortPool?, _ holder: ProcessIdentity
+  ) throws(PortPickerError) -> Pick {
+    if let named { Self.warnOfOverlap(named) }
+    let pool = named ?? .embedded(on: Self.kernel)
+    guard request.count <= pool.count else {
+      throw PortPickerError(
+        .invalidArgument,
+        "the count is \(request.count), but the pool \(pool) has only "
+          + "\(pool.count) ports")
+    }
+    return try lease(request, pool, holder)
+  }
+
+  private func lease(
+    _ request: PickRequest, _ pool: PortPool, _ holder: ProcessIdentity
+  ) throws(PortPickerError) -> Pick {
+    let conditions = HostConditions(keepingSocketsFor: request.use)
+    let wanted = LeaseRequest(
+      pool: pool, holder: holder, user: effectiveUserID(),
+      count: request.count, isContiguous: request.isContiguous)
+    let ledger = try openLedger()
+    let deadline = Deadline(after: request.options.timeout)
+    let outcome = try convertingErrors { () throws(LeasingError) in
+      try ledger.lease(
+        wanted, under: conditions, now: nanosecondsSinceBoot(),
+        deadline: deadline)
+    }
+    switch outcome {
+    case .leased(let ports):
+      leased(ports, to: holder)
+      return Pick(
+        ports: ports, sockets: ports.compactMap(conditions.sockets),
+        isFromServer: false)
+    case .exhausted(let usage):
+      throw Self.exhausted(usage, request, pool)
+    }
+  }
+
+  private static func exhausted(
+    _ usage: PoolUsage, _ request: PickRequest, _ pool: PortPool
+  ) -> PortPickerError {
+    var text =
+      request.count == 1
+      ? "no port is left" : "\(request.count) ports are not left"
+    if request.isContiguous, request.count > 1 { text += " in a row" }
+    text +=
+      ": of the \(usage.ports) ports of the pool \(pool), \(usage.leased) are "
+      + "leased to living processes and \(usage.inUse) in use by others"
+    if usage.denied > 0 {
+      text += ", and \(usage.denied) need a privilege to be bound"
+    }
+    return PortPickerError(
+      .poolExhausted,
+      text + "; end processes that hold ports, or use a larger pool")
+  }
+
+  private static func warnOfOverlap(_ pool: PortPool) {
+    let shared = pool.intersection(kernel.handedOut)
+    if shared.isEmpty { return }
+    Warnings.sayOnce(
+      .kernelOverlap,
+      "the kernel hands out \(shared) of the pool \(pool) by itself, so an "
+        + "outgoing connection may take such a port before its holder does; "
+        + "leave them out, or add them to net.ipv4.ip_local_reserved_ports")
+  }
+
+  /// What the kernel does with ports, as it was when it was first asked for.
+  private static let kernel = KernelPorts.current()
+}
+
+extension Picker {
+  /// Finds out where this process's ledger is.
+  static func locateLedger() throws(PortPickerError) -> Ledger {
+    let context: LedgerContext
+    do throws(Errno) {
+      context = LedgerContext(
+        boot: try bootIdentifier(), network: try .network(),
+        process: try .process())
+    } catch {
+      throw PortPickerError(
+        .systemFailure,
+        "/proc cannot be read: \(error); mount it (mount -t proc proc /proc)",
+        error)
+    }
+    return try convertingErrors { () throws(LeasingError) in
+      let location =
+        if let path = environmentVariable("PORTPICKER_LEDGER") {
+          try LedgerLocation(namedByUser: path)
+        } else {
+          try LedgerLocation(ofUser: effectiveUserID(), context: context)
+        }
+      return Ledger(at: location, context: context) {
+        Warnings.say($0.description)
+      }
+    }
+  }
+}
+
+/// Turns what went wrong with leasing into the public error.
+func convertingErrors<Result>(
+  _ body: () throws(LeasingError) -> Result
+) throws(PortPickerError) -> Result {
+  do throws(LeasingError) {
+    return try body()
+  } catch {
+    switch error {
+    case .ledger:
+      throw PortPickerError(.ledgerUnusable, error.description, error.errno)
+    case .probe:
+      throw PortPickerError(.systemFailure, error.description, error.errno)
+    }
+  }
+}

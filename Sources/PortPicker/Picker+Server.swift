@@ -1,0 +1,136 @@
+import HostSystem
+import SystemPackage
+
+extension Picker {
+  /// Picks from a port server.
+  ///
+  /// - Returns: `nil` where none is named, or where none of those named gave a
+  ///   port and the ledger may be used instead.
+  func pickFromServer(
+    _ request: PickRequest, _ pid: Int32
+  ) throws(PortPickerError) -> Pick? {
+    let options = request.options
+    let isRequired =
+      if let choice = options.requiresServer { choice } else {
+        try Self.environmentRequires()
+      }
+    var clients: [PortServerClient] = []
+    for address in options.source.addresses {
+      clients.append(try PortServerClient(at: address))
+    }
+    if clients.isEmpty {
+      guard isRequired else { return nil }
+      throw PortPickerError(
+        .invalidServerAddress,
+        "a port server is required, but none is named; set "
+          + "PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER")
+    }
+    var failure: PortPickerError?
+    for client in clients {
+      do throws(PortPickerError) {
+        return try lease(request, pid, from: client)
+      } catch {
+        failure = failure ?? error
+      }
+    }
+    guard let failure else { return nil }
+    if isRequired { throw failure }
+    Warnings.sayOnce(
+      .fallback,
+      "\(failure). This port comes from the user's own ledger instead; with "
+        + "PORTPICKER_REQUIRE_SERVER=1 that is an error")
+    return nil
+  }
+
+  /// Asks one server for a port, and nobody else.
+  func pick(
+    from address: String, for pid: Int32?, timeout: Duration
+  ) throws(PortPickerError) -> UInt16 {
+    let client = try PortServerClient(at: address)
+    let request = PickRequest(
+      pid: pid, options: PickOptions(timeout: timeout))
+    _ = try request.validatedPool()
+    let pid = pid ?? currentPID()
+    _ = try Holder(pid)
+    return try lease(request, pid, from: client).ports[0]
+  }
+
+  /// All ports or none: where one is refused, those before it stay with this
+  /// process, as version 1 of the protocol has no way to give them back.
+  private func lease(
+    _ request: PickRequest, _ pid: Int32, from client: PortServerClient
+  ) throws(PortPickerError) -> Pick {
+    if request.isContiguous, request.count > 1 {
+      throw PortPickerError(
+        .serverRefused,
+        "a port server gives no ports in a row by version 1 of its protocol; "
+          + "ask for them one by one, or unset PORTSERVER_ADDRESS")
+    }
+    let conditions = HostConditions(keepingSocketsFor: request.use)
+    let isOwn = pid == currentPID()
+    var ports: [UInt16] = []
+    var unusable: [UInt16] = []
+    do throws(PortPickerError) {
+      while ports.count < request.count {
+        let port = try client.lease(for: pid, timeout: request.options.timeout)
+        if try canKeepSockets(of: port, request.use, conditions) {
+          ports.append(port)
+        } else {
+          unusable.append(port)
+          if unusable.count == 16 { throw Self.unusable(unusable) }
+        }
+      }
+    } catch {
+      if isOwn { gotFree(ports + unusable) }
+      throw error
+    }
+    if isOwn { gotFree(unusable) }
+    got(ports, isOwn: isOwn)
+    return Pick(
+      ports: ports, sockets: ports.compactMap(conditions.sockets),
+      isFromServer: true)
+  }
+
+  private func canKeepSockets(
+    of port: UInt16, _ use: SocketUse, _ conditions: HostConditions
+  ) throws(PortPickerError) -> Bool {
+    if use == .none { return true }
+    do throws(Errno) {
+      return try conditions.status(of: port) == .free
+    } catch {
+      throw PortPickerError(
+        .systemFailure, "port \(port) cannot be bound: \(error)", error)
+    }
+  }
+
+  private static func unusable(_ ports: [UInt16]) -> PortPickerError {
+    PortPickerError(
+      .serverRefused,
+      "the port server gave \(ports.count) ports that are in use, "
+        + "\(ports[0]) among them; see what uses its pool")
+  }
+
+  private static func environmentRequires() throws(PortPickerError) -> Bool {
+    switch environmentVariable("PORTPICKER_REQUIRE_SERVER") {
+    case nil, "0": return false
+    case "1": return true
+    case let value?:
+      throw PortPickerError(
+        .invalidArgument,
+        "PORTPICKER_REQUIRE_SERVER is '\(value)'; 1 or 0 is expected")
+    }
+  }
+}
+
+extension PortSource {
+  /// The servers to ask, one after another.
+  fileprivate var addresses: [String] {
+    let ambient = environmentVariable("PORTSERVER_ADDRESS")
+    switch self {
+    case .ledger: return []
+    case .server(let address) where !address.isEmpty && address != ambient:
+      return [address] + (ambient.map { [$0] } ?? [])
+    case .server, .environment: return ambient.map { [$0] } ?? []
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import HostSystem
+import PortPicker
+import SystemPackage
+
+/// What `portpicker` does once its arguments are read: picks ports, and prints
+/// them.
+struct PickCommand {
+  var pid: String?
+  var bindTimeout: String?
+  var count = 1
+  var isContiguous = false
+  var options = PickOptions()
+
+  func run() throws(PortPickerError) {
+    let holder =
+      if let pid { try ArgumentText.pid(pid) } else { try Self.parent() }
+    let hold = try bindTimeout.map(ArgumentText.bindTimeout) ?? .zero
+    let pick = try Picker.shared.pick(
+      PickRequest(
+        pid: holder, count: count, isContiguous: isContiguous,
+        options: options, use: hold > .zero ? .held : .none))
+    if !pick.isFromServer {
+      keepInBackground(pick.sockets, for: hold, whileAlive: holder)
+    }
+    do {
+      try writeToStandardOutput(
+        pick.ports.map { "\($0)" }.joined(separator: "\n"))
+    } catch {
+      throw PortPickerError(
+        .systemFailure,
+        "the port cannot be written to standard output: \(error)",
+        error)
+    }
+  }
+
+  private static func parent() throws(PortPickerError) -> Int32 {
+    let parent = parentPID()
+    guard parent > 0 else {
+      throw PortPickerError(
+        .invalidArgument,
+        "the parent process is outside of this pid namespace; name the "
+          + "process that the port is for: portpicker PID")
+    }
+    return parent
+  }
+
+  private func keepInBackground(
+    _ sockets: [KeptSockets], for duration: Duration, whileAlive holder: Int32
+  ) {
+    if sockets.isEmpty { return }
+    do {
+      try holdInBackground(
+        sockets.compactMap { $0.release()?.tcp }, for: duration,
+        whileAlive: holder)
+    } catch {
+      writeToStandardError(
+        "portpicker: warning: the port is not kept bound: \(error)")
+    }
+  }
+}

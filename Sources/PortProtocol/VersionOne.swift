@@ -1,0 +1,55 @@
+/// A request of protocol version 1, the original's: `PID`, LF.
+///
+/// The server answers with a port or closes the connection.
+package struct VersionOneRequest: Hashable, Sendable {
+  /// The process that the port is for.
+  package let pid: Int32
+
+  package init(pid: Int32) {
+    self.pid = pid
+  }
+
+  /// The bytes that a client sends.
+  package var bytes: [UInt8] { Array("\(pid)\n".utf8) }
+}
+
+/// A server's answer to a ``VersionOneRequest``.
+package enum VersionOneReply: Hashable, Sendable {
+  /// `PORT`, LF.
+  case port(UInt16)
+  /// The connection was closed with nothing sent; some servers say `0`.
+  case refused
+  /// Something that is no port, or a line that was cut short.
+  case malformed
+
+  /// How long a reply can be; a server that sends more without ending its
+  /// line is not one of ours.
+  package static let maximumLength = 1024
+
+  /// Reads an answer, or nothing as long as more has to come.
+  ///
+  /// A line that the connection's end cut short is malformed: `150` may be
+  /// what is left of `15000`.
+  ///
+  /// - Parameters:
+  ///   - bytes: What has arrived.
+  ///   - isComplete: Whether nothing more can come.
+  package init?(_ bytes: [UInt8], isComplete: Bool) {
+    guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
+      if bytes.count >= Self.maximumLength {
+        self = .malformed
+      } else if isComplete {
+        self = bytes.isEmpty ? .refused : .malformed
+      } else {
+        return nil
+      }
+      return
+    }
+    switch decimalInteger(bytes[..<end]) {
+    case 0: self = .refused
+    case let port?:
+      self = UInt16(exactly: port).map { .port($0) } ?? .malformed
+    case nil: self = .malformed
+    }
+  }
+}

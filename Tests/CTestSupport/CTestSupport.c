@@ -1,0 +1,1 @@
+int cts_placeholder;

@@ -160,7 +160,7 @@ extension Ledger {
   {
     let status: Stat
     do {
-      status = try Stat(FilePath(location.path), followTargetSymlink: false)
+      status = try Stat(location.path, followTargetSymlink: false)
     } catch {
       guard error == .noSuchFileOrDirectory else {
         throw problem(.system(error))
@@ -282,7 +282,7 @@ extension Ledger {
   }
 
   private func lockHolder() -> Int32? {
-    guard let status = try? Stat(FilePath(location.path)) else { return nil }
+    guard let status = try? Stat(location.path) else { return nil }
     return HostSystem.lockHolder(of: status)
   }
 }

@@ -67,7 +67,7 @@ package struct LedgerLocation: Hashable, Sendable {
     }
     let status: Stat
     do {
-      status = try Stat(FilePath(directory), followTargetSymlink: false)
+      status = try Stat(directory, followTargetSymlink: false)
     } catch {
       throw .ledger(.system(error), path: directory)
     }

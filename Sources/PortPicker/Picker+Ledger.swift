@@ -34,7 +34,7 @@ extension Picker {
     _ request: PickRequest, _ named: PortPool?, _ holder: ProcessIdentity
   ) throws(PortPickerError) -> Pick {
     if let named { Self.warnOfOverlap(named) }
-    let pool = named ?? .embedded(on: Self.kernel)
+    let pool = named ?? Self.defaultPool
     guard request.count <= pool.count else {
       throw PortPickerError(
         .invalidArgument,
@@ -99,6 +99,8 @@ extension Picker {
 
   /// What the kernel does with ports, as it was when it was first asked for.
   private static let kernel = KernelPorts.current()
+
+  private static let defaultPool = PortPool.embedded(on: kernel)
 }
 
 extension Picker {

@@ -1,1 +1,160 @@
-int cts_placeholder;
+#define _GNU_SOURCE
+
+#include "CTestSupport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int cts_forbid_ipv6(void) {
+  struct sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+               offsetof(struct seccomp_data, args[0])),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAFNOSUPPORT),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog filter = {sizeof program / sizeof *program, program};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                      SECCOMP_FILTER_FLAG_TSYNC, &filter);
+}
+
+pid_t cts_start_zombie(void) {
+  pid_t child = fork();
+  if (child == 0) _exit(0);
+  if (child < 0) return -1;
+  siginfo_t info;
+  while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
+    if (errno != EINTR) return -1;
+  return child;
+}
+
+static void *pause_for_ever(void *descriptor) {
+  (void)descriptor;
+  for (;;) pause();
+  return NULL;
+}
+
+pid_t cts_start_headless(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, pause_for_ever, NULL) != 0) _exit(1);
+    pthread_exit(NULL);
+  }
+  if (child < 0) return -1;
+  // The first thread shows as a zombie once it has ended; there is nothing
+  // that could be waited for, so the state is read until it is there.
+  char path[64], line[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
+  for (;;) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t count = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (count <= 0) return -1;
+    line[count] = 0;
+    const char *name = strrchr(line, ')');
+    if (name && name[1] == ' ' && name[2] == 'Z') return child;
+    sched_yield();
+  }
+}
+
+void cts_end(pid_t child) {
+  kill(child, SIGKILL);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  }
+}
+
+// Reads a string out of a stopped process.
+static int read_string(pid_t child, unsigned long address, char *buffer,
+                       size_t size) {
+  struct iovec local = {buffer, size - 1};
+  struct iovec remote = {(void *)address, size - 1};
+  ssize_t count = process_vm_readv(child, &local, 1, &remote, 1, 0);
+  if (count <= 0) return -1;
+  buffer[count] = 0;
+  return 0;
+}
+
+static int ends_in(const char *text, const char *suffix) {
+  size_t length = strlen(text), tail = strlen(suffix);
+  return length >= tail && strcmp(text + length - tail, suffix) == 0;
+}
+
+int cts_run_killed(const char *path, char *const argv[], char *const envp[],
+                   const char *path_suffix, long limit) {
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) {
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(127);
+    execve(path, argv, envp);
+    _exit(126);
+  }
+  int status, has_opened = 0, failed = 0;
+  long calls = 0;
+  if (waitpid(child, &status, 0) < 0) return -1;
+  if (!WIFSTOPPED(status)) {
+    errno = EPERM;
+    return -1;
+  }
+  ptrace(PTRACE_SETOPTIONS, child, NULL,
+         PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+  for (;;) {
+    int signal_number = 0;
+    if (WIFSTOPPED(status)) {
+      if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+        struct __ptrace_syscall_info info;
+        if (ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) < 0) {
+          failed = errno;
+          break;
+        }
+        if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+          if (has_opened && ++calls == limit) {
+            cts_end(child);
+            return 1;
+          }
+          char name[4096];
+          if (!has_opened && info.entry.nr == SYS_openat &&
+              read_string(child, info.entry.args[1], name, sizeof name) == 0 &&
+              ends_in(name, path_suffix))
+            has_opened = 1;
+        }
+      } else if (WSTOPSIG(status) != SIGTRAP) {
+        signal_number = WSTOPSIG(status);
+      }
+    } else {
+      return 0;
+    }
+    if (ptrace(PTRACE_SYSCALL, child, NULL, signal_number) != 0) {
+      failed = errno;
+      break;
+    }
+    if (waitpid(child, &status, 0) < 0) return -1;
+  }
+  cts_end(child);
+  errno = failed;
+  return -1;
+}

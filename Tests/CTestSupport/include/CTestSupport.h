@@ -1,0 +1,32 @@
+// What tests do to processes that Swift's Glibc does not show.
+
+#ifndef C_TEST_SUPPORT_H
+#define C_TEST_SUPPORT_H
+
+#include <sys/types.h>
+
+/// From now on socket(2) fails with EAFNOSUPPORT in this process where it is
+/// asked for IPv6, as on a kernel that has none. Returns -1 and sets `errno`
+/// where seccomp(2) is not to be had.
+int cts_forbid_ipv6(void);
+
+/// Starts a process that has ended when this returns and is not reaped yet.
+/// Reap it with cts_end().
+pid_t cts_start_zombie(void);
+
+/// Starts a process whose first thread has ended while another one goes on.
+/// End it with cts_end().
+pid_t cts_start_headless(void);
+
+/// Kills a child of this process and reaps it.
+void cts_end(pid_t child);
+
+/// Runs a program and kills it with SIGKILL at its `limit`th system call that
+/// comes after one that opened a file whose path ends in `path_suffix`, just
+/// before the kernel carries that call out. Returns 1 if the program was
+/// killed, 0 if it ended before, -1 with `errno` where ptrace(2) is not to be
+/// had.
+int cts_run_killed(const char *path, char *const argv[], char *const envp[],
+                   const char *path_suffix, long limit);
+
+#endif

@@ -38,13 +38,20 @@ package enum LeaseOutcome: Hashable, Sendable {
 /// What became of each port of a pool when one looked for a free one.
 package struct PoolUsage: Hashable, Sendable {
   /// How many ports the pool has.
-  package var ports = 0
+  package var ports: Int
   /// How many are leased to a living process.
-  package var leased = 0
+  package var leased: Int
   /// How many somebody uses without a lease.
-  package var inUse = 0
+  package var inUse: Int
   /// How many this process may not bind.
-  package var denied = 0
+  package var denied: Int
+
+  package init(ports: Int, leased: Int = 0, inUse: Int = 0, denied: Int = 0) {
+    self.ports = ports
+    self.leased = leased
+    self.inUse = inUse
+    self.denied = denied
+  }
 
   /// How many could have been had, were they enough, or in a row.
   package var available: Int { ports - leased - inUse - denied }
@@ -84,13 +91,14 @@ struct LeaseSearch<Conditions: LeaseConditions> {
   private let request: LeaseRequest
   private let conditions: Conditions
   private var found: [UInt16] = []
-  private var usage = PoolUsage()
+  private var usage: PoolUsage
   private var doubtful = 0
   private var livingHolders: [ProcessIdentity: Bool]
 
   init(_ request: LeaseRequest, under conditions: Conditions) {
     self.request = request
     self.conditions = conditions
+    usage = PoolUsage(ports: request.pool.count)
     // A port that the holder has already is leased; no need to ask.
     livingHolders = [request.holder: true]
   }
@@ -124,8 +132,7 @@ struct LeaseSearch<Conditions: LeaseConditions> {
     _ ranges: [ClosedRange<UInt16>], by standard: Standard,
     _ record: (UInt16) throws(LeasingError) -> LedgerRecord
   ) throws(LeasingError) -> Bool {
-    usage = PoolUsage()
-    usage.ports = request.pool.count
+    usage = PoolUsage(ports: request.pool.count)
     doubtful = 0
     let known = Set(found)
     var visited = 0

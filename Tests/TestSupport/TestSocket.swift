@@ -141,6 +141,7 @@ extension TestSocket {
   ///   - port: The port, which has to be free.
   ///   - reusingAddress: Whether the server that leaves it had set
   ///     `SO_REUSEADDR`.
+  /// - Throws: What the system says.
   package static func leaveTimeWait(
     on port: UInt16, reusingAddress: Bool
   ) throws(Errno) {

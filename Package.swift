@@ -49,7 +49,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "HostSystem",
+        "CTestSupport", "HostSystem",
         .product(name: "SystemPackage", package: "swift-system"),
       ],
       path: "Tests/TestSupport"),

@@ -37,7 +37,7 @@ extension Picker {
     if isRequired { throw failure }
     Warnings.sayOnce(
       .fallback,
-      "\(failure). This port comes from the user's own ledger instead; with "
+      "\(failure). The port comes from this user's own ledger instead; with "
         + "PORTPICKER_REQUIRE_SERVER=1 that is an error")
     return nil
   }

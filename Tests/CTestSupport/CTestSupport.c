@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,8 +82,37 @@ pid_t cts_start_headless(void) {
 
 void cts_end(pid_t child) {
   kill(child, SIGKILL);
-  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
-  }
+  cts_wait(child);
+}
+
+int cts_wait(pid_t child) {
+  int status;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return -1;
+  return WIFSIGNALED(status) ? WTERMSIG(status) + 128 : WEXITSTATUS(status);
+}
+
+pid_t cts_start(const char *path, char *const argv[], char *const envp[],
+                int *output, int *errors) {
+  int out[2], err[2];
+  if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) return -1;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+  posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  pid_t child = -1;
+  int error = posix_spawn(&child, path, &actions, NULL, argv, envp);
+  posix_spawn_file_actions_destroy(&actions);
+  close(out[1]);
+  close(err[1]);
+  *output = out[0];
+  *errors = err[0];
+  if (error == 0) return child;
+  close(out[0]);
+  close(err[0]);
+  errno = error;
+  return -1;
 }
 
 // Reads a string out of a stopped process.

@@ -114,7 +114,8 @@ import Testing
     #expect(Set(ports + more) == Set(25000...25009))
   }
 
-  @Test func freePortsAreTakenBeforeLingeringOnesWhereSeveralAreWanted() throws {
+  @Test func freePortsAreTakenBeforeLingeringOnesWhereSeveralAreWanted() throws
+  {
     let test = try TestLedger()
     var host = FakeHost()
     for port in pool.ranges[0] where port != 25002 && port != 25008 {

@@ -68,7 +68,8 @@ import Testing
     let other = try File(openingExisting: path)
     #expect(try other.lock(until: Deadline(after: .zero)))
     let ledger = Ledger(
-      at: try LedgerLocation(namedByUser: path), context: .test) { _ in }
+      at: try LedgerLocation(namedByUser: path), context: .test
+    ) { _ in }
     try expectProblem(.locked(by: getpid())) {
       _ = try ledger.lease(pool, to: .a, timeout: .milliseconds(20))
     }

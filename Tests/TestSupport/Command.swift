@@ -1,4 +1,6 @@
+import CTestSupport
 import Foundation
+import Glibc
 
 /// A program that a test runs.
 package struct Command: Sendable {
@@ -44,59 +46,58 @@ package struct Command: Sendable {
 
 /// A program that runs.
 package final class RunningCommand: @unchecked Sendable {
-  private let process = Process()
-  private let output = Pipe()
-  private let errors = Pipe()
+  package let pid: Int32
+  private let output: FileHandle
+  private let errors: FileHandle
 
   fileprivate init(
     _ path: String, _ arguments: [String], _ environment: [String: String]
   ) throws {
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    process.environment = environment
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = output
-    process.standardError = errors
-    try process.run()
+    var output: Int32 = -1
+    var errors: Int32 = -1
+    pid = withCStrings([path] + arguments) { arguments in
+      withCStrings(environment.map { "\($0)=\($1)" }) { environment in
+        cts_start(path, arguments, environment, &output, &errors)
+      }
+    }
+    guard pid > 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    self.output = FileHandle(fileDescriptor: output, closeOnDealloc: true)
+    self.errors = FileHandle(fileDescriptor: errors, closeOnDealloc: true)
   }
-
-  package var pid: Int32 { process.processIdentifier }
 
   /// Kills the program with SIGKILL.
   package func kill() {
-    Foundation.kill(pid, SIGKILL)
-  }
-
-  /// Sends the program a signal.
-  package func signal(_ number: Int32) {
-    Foundation.kill(pid, number)
+    Glibc.kill(pid, SIGKILL)
   }
 
   /// The next line that the program prints; `nil` where there is none.
-  package func nextLine() -> String? {
+  package func nextLine() throws -> String? {
     var bytes: [UInt8] = []
-    while let byte = try? output.fileHandleForReading.read(upToCount: 1)?.first
-    {
-      if byte == UInt8(ascii: "\n") {
-        return String(decoding: bytes, as: UTF8.self)
-      }
+    while let byte = try output.read(upToCount: 1)?.first {
+      if byte == UInt8(ascii: "\n") { break }
       bytes.append(byte)
     }
     return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Waits for the program's end.
+  /// Waits for the end of what the program prints and for its own, once.
   @discardableResult
   package func finish() throws -> Command.Result {
-    let output = try self.output.fileHandleForReading.readToEnd() ?? Data()
-    let errors = try self.errors.fileHandleForReading.readToEnd() ?? Data()
-    process.waitUntilExit()
-    let status = process.terminationStatus
+    let output = try self.output.readToEnd() ?? Data()
+    let errors = try self.errors.readToEnd() ?? Data()
     return Command.Result(
-      status: process.terminationReason == .exit ? status : status + 128,
-      output: String(decoding: output, as: UTF8.self),
+      status: cts_wait(pid), output: String(decoding: output, as: UTF8.self),
       errors: String(decoding: errors, as: UTF8.self))
   }
+}
+
+/// Calls `body` with an array of C strings, as `execve(2)` takes it.
+package func withCStrings<Result>(
+  _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
+) -> Result {
+  let pointers = strings.map { strdup($0) }
+  defer { for pointer in pointers { free(pointer) } }
+  return body(pointers + [nil])
 }
 
 extension Command {

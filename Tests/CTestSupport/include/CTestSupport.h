@@ -18,6 +18,17 @@ pid_t cts_start_zombie(void);
 /// End it with cts_end().
 pid_t cts_start_headless(void);
 
+/// Starts a program with nothing on its standard input and with pipes, whose
+/// ends for reading are returned, on its standard output and standard error. It
+/// inherits nothing else, and nobody else inherits the pipes: a copy of one in
+/// another program would keep its end of file from us. Returns its pid.
+pid_t cts_start(const char *path, char *const argv[], char *const envp[],
+                int *output, int *errors);
+
+/// Waits for a child's end and reaps it. Returns its exit status, or, if a
+/// signal ended it, the signal's number plus 128, as a shell does.
+int cts_wait(pid_t child);
+
 /// Kills a child of this process and reaps it.
 void cts_end(pid_t child);
 

@@ -1,0 +1,58 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command with a ledger of its own.
+final class CommandFixture: Sendable {
+  let directory: TemporaryDirectory
+  let ledger: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    ledger = directory.file("ledger")
+  }
+
+  func portpicker(
+    _ arguments: [String], environment: [String: String?] = [:]
+  ) -> Command {
+    let own: [String: String?] = ["PORTPICKER_LEDGER": ledger]
+    return Command(
+      Command.portpickerPath, arguments,
+      environment: own.merging(environment) { _, given in given })
+  }
+
+  /// Runs the command, which has to succeed in silence, and returns the ports
+  /// that it prints.
+  func ports(
+    _ arguments: String..., sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> [Int] {
+    let result = try portpicker(arguments).run()
+    #expect(result.status == 0, sourceLocation: sourceLocation)
+    #expect(result.errors == "", sourceLocation: sourceLocation)
+    #expect(result.output.hasSuffix("\n"), sourceLocation: sourceLocation)
+    return try result.output.split(separator: "\n").map {
+      try #require(Int($0), sourceLocation: sourceLocation)
+    }
+  }
+}
+
+/// A process that ports are leased to; it is killed with this value.
+final class HolderProcess: Sendable {
+  private let process: RunningCommand
+
+  init() throws {
+    process = try Command.sleeper.start()
+  }
+
+  deinit {
+    end()
+  }
+
+  var pid: String { "\(process.pid)" }
+
+  /// Kills the process; it is gone when this returns.
+  func end() {
+    process.kill()
+    _ = try? process.finish()
+  }
+}

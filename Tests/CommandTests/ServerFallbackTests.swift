@@ -1,0 +1,161 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The command and a port server.
+@Suite(.alone) struct ServerFallbackTests {
+  private let fixture: CommandFixture
+
+  init() throws {
+    fixture = try CommandFixture()
+  }
+
+  @Test func theServerOfTheEnvironmentIsAsked() throws {
+    let server = try FakeServer(.pieces(["23456\n"]))
+    let result = try fixture.portpicker(
+      ["\(getpid())"], environment: ["PORTSERVER_ADDRESS": server.address]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.output == "23456\n")
+    #expect(result.errors == "")
+    #expect(server.requests.all == ["\(getpid())"])
+  }
+
+  @Test func theServerOfTheOptionIsAskedFirst() throws {
+    let first = try FakeServer(.pieces(["23456\n"]), .slam)
+    let second = try FakeServer(.pieces(["23457\n"]))
+    for expected in ["23456\n", "23457\n"] {
+      let result = try fixture.portpicker(
+        ["--server", first.address],
+        environment: ["PORTSERVER_ADDRESS": second.address]
+      ).run()
+      #expect(result.output == expected)
+      #expect(result.errors == "")
+    }
+  }
+
+  @Test func anEmptyAddressIsNone() throws {
+    let result = try fixture.portpicker(
+      ["--server", ""], environment: ["PORTSERVER_ADDRESS": ""]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.errors == "")
+  }
+
+  @Test func aServerThatIsNotThereIsSaidOnce() throws {
+    let result = try fixture.portpicker(
+      ["--count", "3"], environment: ["PORTSERVER_ADDRESS": "@nobody-there"]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.output.split(separator: "\n").count == 3)
+    #expect(
+      result.errors == """
+        portpicker: warning: the port server at '@nobody-there' cannot be \
+        reached: Connection refused; start it, or unset PORTSERVER_ADDRESS. \
+        The port comes from this user's own ledger instead; with \
+        PORTPICKER_REQUIRE_SERVER=1 that is an error\n
+        """)
+  }
+
+  @Test(arguments: [
+    (["--require-server"], [:] as [String: String?]),
+    ([], ["PORTPICKER_REQUIRE_SERVER": "1"]),
+  ])
+  func aRequiredServerThatGivesNoPortIsAnError(
+    arguments: [String], environment: [String: String?]
+  ) throws {
+    for (address, text) in [
+      ("@nobody-there", "cannot be reached"),
+      (try FakeServer(.slam).address, "cannot be reached"),
+    ] {
+      let result = try fixture.portpicker(
+        arguments,
+        environment: environment.merging(["PORTSERVER_ADDRESS": address]) {
+          $1
+        }
+      ).run()
+      #expect(result.status == 1)
+      #expect(result.output == "")
+      #expect(result.errors.contains(text))
+      #expect(!result.errors.contains("warning"))
+    }
+    let unnamed = try fixture.portpicker(arguments, environment: environment)
+      .run()
+    #expect(unnamed.status == 64)
+    #expect(unnamed.errors.contains("none is named"))
+  }
+
+  @Test func theVariableThatRequiresAServerIsYesOrNo() throws {
+    let off = try fixture.portpicker(
+      [], environment: ["PORTPICKER_REQUIRE_SERVER": "0"]
+    ).run()
+    #expect(off.status == 0)
+    let odd = try fixture.portpicker(
+      [], environment: ["PORTPICKER_REQUIRE_SERVER": "maybe"]
+    ).run()
+    #expect(odd.status == 64)
+    #expect(odd.errors.contains("'maybe'; 1 or 0 is expected"))
+  }
+
+  @Test func aServersPortIsNotHeld() throws {
+    let server = try FakeServer(.pieces(["23456\n"]))
+    let result = try fixture.portpicker(
+      ["\(getpid())", "1000"],
+      environment: ["PORTSERVER_ADDRESS": server.address]
+    ).run()
+    #expect(result.output == "23456\n")
+    #expect(try TestSocket(.tcp, at: .anyIPv4, port: 23456).port == 23456)
+  }
+}
+
+/// The original's daemon, from PyPI, as our client's peer.
+@Suite(
+  .alone,
+  .enabled(
+    if: Command.originalPython != nil,
+    "PORTPICKER_TEST_PYTHON names no Python with the original"))
+struct OriginalServerTests {
+  private let fixture: CommandFixture
+  private let address = "@portpicker-test-\(UUID().uuidString)"
+  private let server: RunningCommand
+
+  init() throws {
+    fixture = try CommandFixture()
+    let python = try #require(Command.originalPython)
+    // It says on standard error when it serves; merged into what is read.
+    server = try Command(
+      "/bin/sh",
+      [
+        "-c",
+        "exec \(python) \(python.dropLast("python".count))portserver.py "
+          + "--portserver_static_pool 24000-24003 "
+          + "--portserver_address \(address) 2>&1",
+      ]
+    ).start()
+    while let line = try server.nextLine() {
+      if line.contains("Serving on") { break }
+    }
+  }
+
+  @Test func itsPortsAreLeasedUntilTheirProcessDies() throws {
+    let holder = try HolderProcess()
+    let server = [
+      "PORTSERVER_ADDRESS": address, "PORTPICKER_REQUIRE_SERVER": "1",
+    ]
+    let all = try fixture.portpicker(
+      ["--count", "4", holder.pid], environment: server
+    ).run()
+    #expect(all.errors == "")
+    #expect(
+      Set(all.output.split(separator: "\n"))
+        == ["24000", "24001", "24002", "24003"])
+    let refused = try fixture.portpicker([], environment: server).run()
+    #expect(refused.status == 1)
+    #expect(refused.errors.contains("has no port for process"))
+    holder.end()
+    let again = try fixture.portpicker([], environment: server).run()
+    #expect(again.status == 0)
+    self.server.kill()
+    try self.server.finish()
+  }
+}

@@ -1,0 +1,140 @@
+import Foundation
+import PortPicker
+import SystemPackage
+import TestSupport
+import Testing
+
+@Suite(.alone) struct PortServerClientTests {
+  @Test func aServerIsAskedForThisProcessOrAnother() throws {
+    let server = try FakeServer(.pieces(["23456\n"]))
+    #expect(try pickPort(fromServerAt: server.address) == 23456)
+    #expect(try pickPort(fromServerAt: server.address, for: getppid()) == 23456)
+    #expect(server.requests.all == ["\(getpid())", "\(getppid())"])
+  }
+
+  @Test func anAnswerMayComeInPieces() async throws {
+    let server = try FakeServer(.pieces(["2", "34", "5", "6", "\n"]))
+    #expect(try await pickPort(fromServerAt: server.address) == 23456)
+  }
+
+  @Test(arguments: [
+    ["15000"], ["150"], ["0x50\n"], ["65536\n"], ["-1\n"], ["\n"],
+    ["hello, who are you?\n"], [String(repeating: "1", count: 2000)],
+  ])
+  func anAnswerThatIsNoPortIsAnError(pieces: [String]) throws {
+    let server = try FakeServer(.pieces(pieces))
+    expectError(.serverReplyMalformed, "no port; is that a port server?") {
+      _ = try pickPort(fromServerAt: server.address) as Int
+    }
+  }
+
+  @Test(arguments: [
+    FakeServer.Answer.pieces([]), .pieces(["0\n"]), .slam,
+  ])
+  func aServerRefuses(answer: FakeServer.Answer) throws {
+    let server = try FakeServer(answer)
+    expectError(.serverRefused, "has no port for process") {
+      _ = try pickPort(fromServerAt: server.address) as Int
+    }
+  }
+
+  @Test func aSilentServerEndsWithTheTimeout() throws {
+    let server = try FakeServer(.silence)
+    expectError(.serverTimedOut, "did not answer within 0.02 seconds") {
+      _ =
+        try pickPort(
+          fromServerAt: server.address, timeout: .milliseconds(20)) as Int
+    }
+  }
+
+  @Test func aServerThatSendsHalfAnAnswerEndsWithTheTimeout() async throws {
+    let server = try FakeServer(.pieces(["15"]), .silence)
+    // The first closes after half of it, the second never answers.
+    await #expect(throws: PortPickerError.self) {
+      try await pickPort(
+        fromServerAt: server.address, timeout: .milliseconds(20))
+    }
+  }
+
+  @Test(arguments: [
+    "", "@" + String(repeating: "x", count: 108),
+    "/" + String(repeating: "x", count: 107), "a\0b",
+  ])
+  func addressesThatAreNone(address: String) {
+    expectError(.invalidServerAddress, "1 to 107 bytes") {
+      _ = try pickPort(fromServerAt: address) as Int
+    }
+  }
+
+  @Test func nobodyThere() throws {
+    let directory = try TemporaryDirectory()
+    for address in ["@nobody-\(UUID())", directory.file("socket")] {
+      expectError(.serverUnreachable, "start it, or unset PORTSERVER_ADDRESS") {
+        _ = try pickPort(fromServerAt: address) as Int
+      }
+    }
+  }
+
+  @Test func aPickUsesTheServerAndAReturnedPortIsPickedAgain() async {
+    await #expect(processExitsWith: .success) {
+      let (first, second) = (try unusedTestPort(), try unusedTestPort())
+      let server = try FakeServer(
+        .pieces(["\(first)\n"]), .pieces(["\(second)\n"]), .slam)
+      let options = PickOptions(
+        source: .server(server.address), requiresServer: true)
+      #expect(try pickUnusedPort(options: options) == Int(first))
+      #expect(try pickUnusedPort(options: options) == Int(second))
+      #expect(try returnPort(Int(first)))
+      #expect(try pickUnusedPort(options: options) == Int(first))
+      expectError(.serverRefused, "has no port") {
+        _ = try pickUnusedPort(options: options) as Int
+      }
+    }
+  }
+
+  @Test func ofSeveralPortsAllComeOrNone() async {
+    await #expect(processExitsWith: .success) {
+      let port = try unusedTestPort()
+      let server = try FakeServer(.pieces(["\(port)\n"]), .slam)
+      let options = PickOptions(
+        source: .server(server.address), requiresServer: true)
+      expectError(.serverRefused, "has no port") {
+        _ = try pickUnusedPorts(count: 2, options: options) as [Int]
+      }
+      // What had come by then is not lost.
+      #expect(try pickUnusedPort() == Int(port))
+      expectError(.serverRefused, "no ports in a row by version 1") {
+        _ =
+          try pickUnusedPorts(count: 2, contiguous: true, options: options)
+          as [Int]
+      }
+    }
+  }
+
+  @Test func aServersPortForAnotherProcessIsNotReused() async {
+    await #expect(processExitsWith: .success) {
+      let port = try unusedTestPort()
+      let server = try FakeServer(.pieces(["\(port)\n"]))
+      let options = PickOptions(source: .server(server.address))
+      #expect(try pickUnusedPort(for: getppid(), options: options) == Int(port))
+      #expect(try returnPort(Int(port)))
+      #expect(try !returnPort(Int(port)))
+      #expect(try pickUnusedPort() != Int(port))
+    }
+  }
+
+  @Test func aBoundPortSkipsWhatTheServerWronglyCallsFree() async {
+    await #expect(processExitsWith: .success) {
+      let (taken, free) = (try unusedTestPort(), try unusedTestPort())
+      let stranger = try TestSocket(
+        .udp, at: .loopbackIPv4, port: taken, reusingAddress: true)
+      let server = try FakeServer(
+        .pieces(["\(taken)\n"]), .pieces(["\(free)\n"]))
+      let bound = try BoundPort(
+        options: PickOptions(
+          source: .server(server.address), requiresServer: true))
+      #expect(bound.port == Int(free))
+      withExtendedLifetime(stranger) {}
+    }
+  }
+}

@@ -1,0 +1,88 @@
+import Foundation
+import Glibc
+
+/// A port server that does what a test says, on a thread of its own.
+package final class FakeServer: Sendable {
+  package let address: String
+  package let requests = Collected<String>()
+  private let listener: Int32
+
+  /// What a server does with a connection after it has read a line.
+  package enum Answer: Sendable {
+    /// Sends these pieces one by one, each when the client has read the one
+    /// before, and closes.
+    case pieces([String])
+    /// Closes the connection with the request unread.
+    case slam
+    /// Says nothing until the client has gone.
+    case silence
+  }
+
+  /// Listens at an abstract address.
+  ///
+  /// - Parameters:
+  ///   - answers: What is done with one connection after another; with all
+  ///     further ones as with the last.
+  package init(_ answers: Answer...) throws {
+    address = "@portpicker-test-\(UUID().uuidString)"
+    let listener = socket(
+      AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var name = sockaddr_un()
+    name.sun_family = sa_family_t(AF_UNIX)
+    let bytes = [0] + Array(address.utf8.dropFirst())
+    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    let isBound = withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, length) == 0 && listen(listener, 16) == 0
+      }
+    }
+    guard isBound else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    self.listener = listener
+    let requests = requests
+    Thread.detachNewThread {
+      var answers = answers[...]
+      while true {
+        let connection = accept(listener, nil, nil)
+        if connection < 0 { return }
+        let answer =
+          answers.count > 1
+          ? answers.removeFirst() : answers[answers.startIndex]
+        Self.serve(connection, answer, requests)
+        close(connection)
+      }
+    }
+  }
+
+  deinit {
+    // It ends accept(2), and with it the thread.
+    shutdown(listener, Int32(SHUT_RDWR))
+    close(listener)
+  }
+
+  private static func serve(
+    _ connection: Int32, _ answer: Answer, _ requests: Collected<String>
+  ) {
+    if case .slam = answer { return }
+    var line = ""
+    var byte: UInt8 = 0
+    while recv(connection, &byte, 1, 0) == 1, byte != UInt8(ascii: "\n") {
+      line.unicodeScalars.append(Unicode.Scalar(byte))
+    }
+    requests.add(line)
+    switch answer {
+    case .slam: break
+    case .silence: _ = recv(connection, &byte, 1, 0)
+    case .pieces(let pieces):
+      for piece in pieces {
+        guard send(connection, piece, piece.utf8.count, Int32(MSG_NOSIGNAL)) > 0
+        else { return }
+        // What a client has not read yet still counts as unsent (unix(7)).
+        var unread: Int32 = 1
+        while ioctl(connection, UInt(TIOCOUTQ), &unread) == 0, unread > 0 {
+          sched_yield()
+        }
+      }
+    }
+  }
+}

@@ -26,9 +26,11 @@ import Testing
     #expect(Set(ports).count == 160)
   }
 
-  /// 32 threads start holders, pick for them and kill holders, and picks,
-  /// at random. A port that is picked while another living holder has it is a
-  /// violation; when all holders are dead, every port is back.
+  /// 32 threads start holders, pick for them and kill holders, and picks, at
+  /// random.
+  ///
+  /// A port that is picked while another living holder has it is a violation;
+  /// when all holders are dead, every port is back.
   @Test func noPortHasTwoLivingHolders() async throws {
     let fixture = fixture
     let pool = "25400-25463"

@@ -2,8 +2,10 @@ import PortPicker
 import TestSupport
 import Testing
 
-/// What a process picks from its own free ports. Each runs in a process of its
-/// own, for the free ports are the whole process's.
+/// What a process picks from its own free ports.
+///
+/// Each runs in a process of its own, for the free ports are the whole
+/// process's.
 @Suite(.alone) struct FreePortSetTests {
   @Test func aReservedPortIsPickedFirst() async {
     await #expect(processExitsWith: .success) {

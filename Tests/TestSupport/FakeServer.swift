@@ -20,9 +20,9 @@ package final class FakeServer: Sendable {
 
   /// Listens at an abstract address.
   ///
-  /// - Parameters:
-  ///   - answers: What is done with one connection after another; with all
-  ///     further ones as with the last.
+  /// - Parameter answers: What is done with one connection after another;
+  ///   with all further ones as with the last.
+  /// - Throws: What the system says.
   package init(_ answers: Answer...) throws {
     address = "@portpicker-test-\(UUID().uuidString)"
     let listener = socket(

@@ -44,20 +44,22 @@ package final class FakeServer: Sendable {
       var answers = answers[...]
       while true {
         let connection = accept(listener, nil, nil)
-        if connection < 0 { return }
+        if connection < 0 { break }
         let answer =
           answers.count > 1
           ? answers.removeFirst() : answers[answers.startIndex]
         Self.serve(connection, answer, requests)
         close(connection)
       }
+      // Here and not in `deinit`: whoever got the number next would be served
+      // by this thread.
+      close(listener)
     }
   }
 
   deinit {
     // It ends accept(2), and with it the thread.
     shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
   }
 
   private static func serve(

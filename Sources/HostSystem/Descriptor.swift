@@ -16,9 +16,22 @@ package struct Descriptor: ~Copyable, Sendable {
 
   /// Takes over the descriptor that a system call returns.
   ///
+  /// Where a process was started with standard input, output or error closed,
+  /// the kernel gives out their numbers, and what is printed would end up in
+  /// whatever was opened next. Such a descriptor is moved out of the way.
+  ///
   /// - Throws: The `errno` that the call set.
   package init(_ call: () -> Int32) throws(Errno) {
-    raw = FileDescriptor(rawValue: try systemCall(call))
+    let number = try systemCall(call)
+    guard number <= STDERR_FILENO else {
+      raw = FileDescriptor(rawValue: number)
+      return
+    }
+    defer { _ = Glibc.close(number) }
+    raw = FileDescriptor(
+      rawValue: try systemCall {
+        fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+      })
   }
 
   deinit {

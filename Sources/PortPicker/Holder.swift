@@ -5,14 +5,21 @@ import SystemPackage
 struct Holder {
   let pid: Int32
 
+  /// Whether it is this process.
+  let isOwn: Bool
+
   /// Which process it is, or why that cannot be told.
   ///
   /// A port server may know all the same.
   let identity: Result<ProcessIdentity, PortPickerError>
 
+  /// Finds out about a process, or, for `nil`, about this one.
+  ///
   /// - Throws: Why no port is ever leased to this pid: `invalidArgument`,
   ///   `noSuchProcess`, `processNotAllowed`.
-  init(_ pid: Int32) throws(PortPickerError) {
+  init(_ named: Int32?) throws(PortPickerError) {
+    let own = currentPID()
+    let pid = named ?? own
     guard pid > 0 else {
       throw PortPickerError(
         .invalidArgument,
@@ -25,8 +32,9 @@ struct Holder {
           + "never end either; pass the pid of your own script ($$)")
     }
     self.pid = pid
+    isOwn = pid == own
     do throws(Errno) {
-      switch try pid == currentPID()
+      switch try isOwn
         ? .living(ProcessIdentity.current()) : ProcessIdentity.lookUp(pid)
       {
       case .living(let known):

@@ -32,6 +32,11 @@ extension PickRequest {
       throw PortPickerError(
         .invalidArgument, "the count is \(count); 1 or more is expected")
     }
+    guard count <= Int(UInt16.max) else {
+      throw PortPickerError(
+        .invalidArgument,
+        "the count is \(count); there are no more than 65535 ports")
+    }
     guard options.timeout > .zero else {
       throw PortPickerError(
         .invalidArgument,

@@ -11,7 +11,7 @@ extension Picker {
   /// - Returns: `nil` where there is none, or where the ledger cannot be used:
   ///   if that matters, the next source says so.
   func reuse(_ request: PickRequest, _ holder: Holder) -> Pick? {
-    guard request.count == 1, holder.pid == currentPID(),
+    guard request.count == 1, holder.isOwn,
       case .success(let identity) = holder.identity
     else { return nil }
     let free = freePorts()

@@ -7,7 +7,7 @@ extension Picker {
   /// - Returns: `nil` where none is named, or where none of those named gave a
   ///   port and the ledger may be used instead.
   func pickFromServer(
-    _ request: PickRequest, _ pid: Int32
+    _ request: PickRequest, _ holder: Holder
   ) throws(PortPickerError) -> Pick? {
     let options = request.options
     let isRequired =
@@ -28,7 +28,7 @@ extension Picker {
     var failure: PortPickerError?
     for client in clients {
       do throws(PortPickerError) {
-        return try lease(request, pid, from: client)
+        return try lease(request, holder, from: client)
       } catch {
         failure = failure ?? error
       }
@@ -50,15 +50,13 @@ extension Picker {
     let request = PickRequest(
       pid: pid, options: PickOptions(timeout: timeout))
     _ = try request.validatedPool()
-    let pid = pid ?? currentPID()
-    _ = try Holder(pid)
-    return try lease(request, pid, from: client).ports[0]
+    return try lease(request, Holder(pid), from: client).ports[0]
   }
 
   /// All ports or none: where one is refused, those before it stay with this
   /// process, as version 1 of the protocol has no way to give them back.
   private func lease(
-    _ request: PickRequest, _ pid: Int32, from client: PortServerClient
+    _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick {
     if request.isContiguous, request.count > 1 {
       throw PortPickerError(
@@ -67,12 +65,12 @@ extension Picker {
           + "ask for them one by one, or unset PORTSERVER_ADDRESS")
     }
     let conditions = HostConditions(keepingSocketsFor: request.use)
-    let isOwn = pid == currentPID()
     var ports: [UInt16] = []
     var unusable: [UInt16] = []
     do throws(PortPickerError) {
       while ports.count < request.count {
-        let port = try client.lease(for: pid, timeout: request.options.timeout)
+        let port = try client.lease(
+          for: holder.pid, timeout: request.options.timeout)
         if try canKeepSockets(of: port, request.use, conditions) {
           ports.append(port)
         } else {
@@ -81,11 +79,11 @@ extension Picker {
         }
       }
     } catch {
-      if isOwn { gotFree(ports + unusable) }
+      if holder.isOwn { gotFree(ports + unusable) }
       throw error
     }
-    if isOwn { gotFree(unusable) }
-    got(ports, isOwn: isOwn)
+    if holder.isOwn { gotFree(unusable) }
+    got(ports, isOwn: holder.isOwn)
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)

@@ -35,10 +35,9 @@ package final class Picker: Sendable {
   /// Picks ports.
   package func pick(_ request: PickRequest) throws(PortPickerError) -> Pick {
     let pool = try request.validatedPool()
-    let pid = request.pid ?? currentPID()
-    let holder = try Holder(pid)
+    let holder = try Holder(request.pid)
     if let pick = reuse(request, holder) { return pick }
-    if let pick = try pickFromServer(request, pid) { return pick }
+    if let pick = try pickFromServer(request, holder) { return pick }
     return try pickFromLedger(request, pool, holder.identity.get())
   }
 

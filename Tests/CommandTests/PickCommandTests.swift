@@ -150,4 +150,23 @@ import Testing
     #expect(result.status == 1)
     #expect(result.errors.contains("No space left on device"))
   }
+
+  /// The ledger must not be given the number of a stream that is closed, and
+  /// the port be written into it.
+  @Test func closedStreamsAreNotMistakenForTheLedger() throws {
+    func run(_ redirections: String) throws -> Command.Result {
+      try Command(
+        "/bin/sh",
+        ["-c", "'\(Command.portpickerPath)' $$ \(redirections)"],
+        environment: ["PORTPICKER_LEDGER": fixture.ledger]
+      ).run()
+    }
+    _ = try fixture.ports()
+    let closed = try run(">&-")
+    #expect(closed.status == 1)
+    #expect(closed.errors.contains("Bad file descriptor"))
+    _ = try run("<&- >&- 2>&-")
+    // It is whole: nothing is said of mending it.
+    _ = try fixture.ports()
+  }
 }

@@ -142,6 +142,7 @@ import Testing
     }
     expectInvalid("count is 0", count: 0, PickOptions())
     expectInvalid("count is -1", count: -1, PickOptions())
+    expectInvalid("no more than 65535", count: 65536, PickOptions())
     expectInvalid("has only", count: 8000, PickOptions())
     expectInvalid("has only", count: 3, PickOptions(pool: [8000...8001]))
     expectInvalid("pool is empty", PickOptions(pool: []))

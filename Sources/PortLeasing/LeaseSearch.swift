@@ -93,14 +93,13 @@ struct LeaseSearch<Conditions: LeaseConditions> {
   private var found: [UInt16] = []
   private var usage: PoolUsage
   private var doubtful = 0
-  private var livingHolders: [ProcessIdentity: Bool]
+  /// What was found out about holders: each is asked for once.
+  private var livingHolders: [ProcessIdentity: Bool] = [:]
 
   init(_ request: LeaseRequest, under conditions: Conditions) {
     self.request = request
     self.conditions = conditions
     usage = PoolUsage(ports: request.pool.count)
-    // A port that the holder has already is leased; no need to ask.
-    livingHolders = [request.holder: true]
   }
 
   /// Searches.
@@ -191,6 +190,8 @@ struct LeaseSearch<Conditions: LeaseConditions> {
   }
 
   private mutating func isAlive(_ holder: ProcessIdentity) -> Bool {
+    // Who asks is alive.
+    if holder == request.holder { return true }
     if let known = livingHolders[holder] { return known }
     let isAlive = conditions.isAlive(holder)
     livingHolders[holder] = isAlive

@@ -59,7 +59,8 @@ let package = Package(
         "CTestSupport", "HostSystem", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
-    .testTarget(name: "PortProtocolTests", dependencies: ["PortProtocol"]),
+    .testTarget(
+      name: "PortProtocolTests", dependencies: ["PortProtocol", "TestSupport"]),
     .testTarget(
       name: "PortLeasingTests",
       dependencies: [

@@ -64,15 +64,19 @@ package struct TCPSocketStates: OptionSet, Sendable {
     var buffer = [UInt8](repeating: 0, count: 32_768)
     while true {
       let count = try systemCall { recv(netlink, &buffer, buffer.count, 0) }
-      if try states.add(buffer[..<count]) { return states }
+      if try states.add(buffer[..<count], ofPort: port) { return states }
     }
   }
 
-  /// Adds the states in one datagram of answers.
+  /// Adds the port's states in one datagram of answers.
+  ///
+  /// The kernel narrows connections and listeners down to the port that was
+  /// asked for, but sockets that are bound and do nothing it shows of every
+  /// port.
   ///
   /// - Returns: Whether the dump ends with it.
   private mutating func add(
-    _ datagram: ArraySlice<UInt8>
+    _ datagram: ArraySlice<UInt8>, ofPort port: UInt16
   ) throws(Errno) -> Bool {
     let headerSize = MemoryLayout<nlmsghdr>.size
     var rest = datagram
@@ -94,7 +98,9 @@ package struct TCPSocketStates: OptionSet, Sendable {
           throw .ioError
         }
         let message = body.load(inet_diag_msg.self)
-        formUnion(TCPSocketStates(state: message.idiag_state))
+        if message.id.idiag_sport == port.bigEndian {
+          formUnion(TCPSocketStates(state: message.idiag_state))
+        }
       }
       // Messages begin at multiples of four bytes.
       rest = rest.dropFirst((length + 3) & ~3)

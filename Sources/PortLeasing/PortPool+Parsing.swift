@@ -39,8 +39,10 @@ extension PortPool {
   }
 
   private static func number(_ text: Substring) -> Int? {
-    let digits = text.drop(while: \.isWhitespace)
-      .prefix { !$0.isWhitespace }
+    let start = text.drop(while: \.isWhitespace)
+    let digits = start.prefix { !$0.isWhitespace }
+    let rest = start.dropFirst(digits.count)
+    guard rest.allSatisfy(\.isWhitespace) else { return nil }
     // `Int` would take a sign as well, and a range has none.
     guard digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
     // Too many digits to fit are still a number, one that is out of bounds.

@@ -60,7 +60,8 @@ pid_t cts_start_headless(void) {
   if (child == 0) {
     pthread_t thread;
     if (pthread_create(&thread, NULL, pause_for_ever, NULL) != 0) _exit(1);
-    pthread_exit(NULL);
+    // Not pthread_exit(3): it unwinds the stack, and here that is Swift's.
+    syscall(SYS_exit, 0);
   }
   if (child < 0) return -1;
   // The first thread shows as a zombie once it has ended; there is nothing

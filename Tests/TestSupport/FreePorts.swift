@@ -1,19 +1,64 @@
+import Glibc
 import HostSystem
 import Synchronization
+package import SystemPackage
 
-/// A free port that no other test of this process is given, outside of what
-/// the kernel and this project hand out.
-package func unusedTestPort() throws -> UInt16 {
-  for _ in 20000...24999 {
-    let port = nextPort.withLock { next in
-      next = next == 24999 ? 20000 : next + 1
-      return next
-    }
-    if try PortProbe.isFree(port) { return port }
+/// A free port that no other test gets, in this process or in another one.
+///
+/// The ports are those from 20000 to 24999, which the kernel does not hand out
+/// by itself. They are claimed a block at a time, by binding a name in the
+/// abstract namespace (unix(7)), which belongs to the network namespace as
+/// ports do and ends with the process.
+///
+/// A block is probed as a whole, some time before its ports are used: a
+/// process that is just being started has copies of the probe's sockets for a
+/// moment.
+///
+/// - Throws: `Errno.addressInUse` where other processes have all of the
+///   blocks, or what the system is short of.
+package func unusedTestPort() throws(Errno) -> UInt16 {
+  try freePorts.withLock { ports throws(Errno) in
+    if ports.isEmpty { ports = try claimBlock() }
+    return ports.removeFirst()
   }
-  throw NoFreePort()
 }
 
-private let nextPort = Mutex(UInt16.random(in: 20000...24999))
+private let freePorts = Mutex<[UInt16]>([])
 
-private struct NoFreePort: Error {}
+/// Claims a block, beginning the search at a random one.
+private func claimBlock() throws(Errno) -> [UInt16] {
+  let size: UInt16 = 50
+  let blocks = 5000 / size
+  let start = UInt16.random(in: 0..<blocks)
+  for number in 0..<blocks {
+    let first = 20000 + (start + number) % blocks * size
+    guard try claim("portpicker-test-ports-\(first)") else { continue }
+    var free: [UInt16] = []
+    for port in first..<first + size where try PortProbe.isFree(port) {
+      free.append(port)
+    }
+    if !free.isEmpty { return free }
+  }
+  throw .addressInUse
+}
+
+/// Binds an abstract name for as long as this process lives.
+private func claim(_ name: String) throws(Errno) -> Bool {
+  let claim = try Descriptor {
+    socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+  }
+  var address = sockaddr_un()
+  address.sun_family = sa_family_t(AF_UNIX)
+  withUnsafeMutableBytes(of: &address.sun_path) {
+    $0.dropFirst().copyBytes(from: name.utf8)
+  }
+  let length = MemoryLayout<sa_family_t>.size + 1 + name.utf8.count
+  let result = withUnsafePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      bind(claim.raw.rawValue, $0, socklen_t(length))
+    }
+  }
+  guard result == 0 else { return false }
+  _ = claim.release()
+  return true
+}

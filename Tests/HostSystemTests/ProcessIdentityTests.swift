@@ -1,0 +1,85 @@
+import CTestSupport
+import Glibc
+import HostSystem
+import TestSupport
+import Testing
+
+@Suite struct ProcessIdentityTests {
+  @Test func thisProcessIsLiving() throws {
+    let current = try ProcessIdentity.current()
+    #expect(current.pid == getpid())
+    #expect(current.startTime > 0)
+    #expect(current.isAlive)
+    #expect(try ProcessIdentity.lookUp(getpid()) == .living(current))
+    #expect(try ProcessIdentity.current() == current)
+  }
+
+  @Test func childIsLivingUntilItIsKilled() throws {
+    let child = try Command.sleeper.start()
+    guard
+      case .living(let identity) = try ProcessIdentity.lookUp(child.pid)
+    else {
+      child.kill()
+      Issue.record("a child that runs is not living")
+      return
+    }
+    #expect(identity.pid == child.pid)
+    #expect(identity.isAlive)
+    child.kill()
+    try child.finish()
+    #expect(try ProcessIdentity.lookUp(child.pid) == .gone)
+    #expect(!identity.isAlive)
+  }
+
+  /// The children are forked and have every descriptor of this process: that
+  /// is why they are started in one that has no others.
+  @Test func zombieIsGone() async {
+    await #expect(processExitsWith: .success) {
+      let zombie = cts_start_zombie()
+      try #require(zombie > 0)
+      // It is still there: only its parent can make it go away.
+      #expect(kill(zombie, 0) == 0)
+      #expect(try ProcessIdentity.lookUp(zombie) == .gone)
+      let stat = try readTextFile("/proc/\(zombie)/stat")
+      let status = try #require(ProcessStatus(Array(stat.utf8)))
+      #expect(status.state == UInt8(ascii: "Z"))
+      let identity = ProcessIdentity(
+        pid: zombie, startTime: status.startTime)
+      #expect(!identity.isAlive)
+      cts_end(zombie)
+      #expect(kill(zombie, 0) == -1)
+      #expect(try ProcessIdentity.lookUp(zombie) == .gone)
+      #expect(!identity.isAlive)
+    }
+  }
+
+  @Test func processWhoseFirstThreadHasEndedIsLiving() async {
+    await #expect(processExitsWith: .success) {
+      let headless = cts_start_headless()
+      try #require(headless > 0)
+      guard
+        case .living(let identity) = try ProcessIdentity.lookUp(headless)
+      else {
+        cts_end(headless)
+        Issue.record("a process with a thread that runs is not living")
+        return
+      }
+      #expect(identity.isAlive)
+      cts_end(headless)
+      #expect(!identity.isAlive)
+    }
+  }
+
+  @Test(arguments: [0, -1, .min, .max] as [Int32])
+  func pidThatNoProcessHasIsGone(_ pid: Int32) throws {
+    #expect(try ProcessIdentity.lookUp(pid) == .gone)
+  }
+
+  @Test func processWithAnotherStartTimeIsNotAlive() throws {
+    let current = try ProcessIdentity.current()
+    for startTime in [0, current.startTime - 1, current.startTime + 1, .max] {
+      let other = ProcessIdentity(pid: current.pid, startTime: startTime)
+      #expect(!other.isAlive)
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import HostSystem
+import Testing
+
+/// A line of `/proc/PID/stat` as the kernel writes it.
+private func line(
+  name: String = "sleep", state: String = "S", threads: String = "1",
+  start: String = "4242"
+) -> [UInt8] {
+  // Fields 4 to 19 are numbered, so that a wrong one shows.
+  let before = (4...19).map(String.init).joined(separator: " ")
+  let after = (23...52).map(String.init).joined(separator: " ")
+  let text =
+    "17 (\(name)) \(state) \(before) \(threads) 21 \(start) \(after)\n"
+  return Array(text.utf8)
+}
+
+@Suite struct ProcessStatusTests {
+  @Test func fieldsAreReadFromTheirPlaces() throws {
+    let status = try #require(
+      ProcessStatus(line(state: "R", threads: "3", start: "987654321")))
+    #expect(status.state == UInt8(ascii: "R"))
+    #expect(status.threadCount == 3)
+    #expect(status.startTime == 987_654_321)
+  }
+
+  @Test(arguments: [
+    "", " ", "a b c", "(sd-pam)", ")", "))) R 1 2", "a) Z 1 (b", "tab\tname",
+    "line\nfeed", "é",
+  ])
+  func nameCanHoldAnything(_ name: String) throws {
+    let status = try #require(ProcessStatus(line(name: name)))
+    #expect(status.state == UInt8(ascii: "S"))
+    #expect(status.threadCount == 1)
+    #expect(status.startTime == 4242)
+  }
+
+  @Test func lineCanEndWithTheStartTime() throws {
+    let fields = (4...22).map(String.init).joined(separator: " ")
+    let status = try #require(
+      ProcessStatus(Array("1 (init) S \(fields)".utf8)))
+    #expect(status.threadCount == 20)
+    #expect(status.startTime == 22)
+  }
+
+  @Test func lineCutBeforeTheStartTimeIsNone() {
+    // Field 22 is what the cut leaves out; a cut within it cannot be told.
+    for last in 3...21 {
+      let fields = (4..<22).prefix(last - 3).map(String.init)
+        .joined(separator: " ")
+      #expect(ProcessStatus(Array("1 (init) S \(fields)".utf8)) == nil)
+    }
+  }
+
+  @Test(arguments: [
+    "", ")", "(", "1 (init", "1 (init)", "1 (init) ", "no such thing",
+    "\u{0}\u{0}\u{0}",
+  ])
+  func garbageIsNone(_ text: String) {
+    #expect(ProcessStatus(Array(text.utf8)) == nil)
+  }
+
+  @Test(arguments: ["x", "-1", "+1", "1x", "0x10", "1.0", "٣"])
+  func fieldThatIsNoNumberMakesItNone(_ text: String) {
+    #expect(ProcessStatus(line(threads: text)) == nil)
+    #expect(ProcessStatus(line(start: text)) == nil)
+  }
+
+  @Test func numbersGoUpTo64Bits() throws {
+    let status = try #require(
+      ProcessStatus(line(start: "18446744073709551615")))
+    #expect(status.startTime == .max)
+    for text in [
+      "18446744073709551616", "18446744073709551620", "99999999999999999999999",
+    ] {
+      #expect(ProcessStatus(line(start: text)) == nil)
+      #expect(ProcessStatus(line(threads: text)) == nil)
+    }
+  }
+
+  @Test(arguments: ["R", "S", "D", "T", "t", "I", "P"])
+  func processRunsInEveryStateOfALivingOne(_ state: String) throws {
+    let status = try #require(ProcessStatus(line(state: state)))
+    #expect(status.isRunning)
+  }
+
+  @Test(arguments: ["Z", "X", "x"], [("0", false), ("1", false), ("2", true)])
+  func endedProcessRunsAsLongAsItHasOtherThreads(
+    _ state: String, _ threads: (count: String, isRunning: Bool)
+  ) throws {
+    let status = try #require(
+      ProcessStatus(line(state: state, threads: threads.count)))
+    #expect(status.isRunning == threads.isRunning)
+  }
+}

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct FileLockTests {
+@Suite(.alone) struct FileLockTests {
   let directory: TemporaryDirectory
   let path: String
 

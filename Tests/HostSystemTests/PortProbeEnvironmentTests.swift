@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What a probe says on hosts and for users with less at their disposal.
-@Suite struct PortProbeEnvironmentTests {
+@Suite(.alone) struct PortProbeEnvironmentTests {
   @Test func kernelWithoutIPv6() async {
     await #expect(processExitsWith: .success) {
       try #require(cts_forbid_ipv6() == 0)

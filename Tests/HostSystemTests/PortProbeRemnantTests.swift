@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Ports that closed connections have left something on.
-@Suite struct PortProbeRemnantTests {
+@Suite(.alone) struct PortProbeRemnantTests {
   @Test func connectionOutlivingItsListenerKeepsThePortInUse() async {
     await #expect(processExitsWith: .success) {
       let port = try unusedTestPort()

@@ -6,7 +6,7 @@ import Testing
 /// Where a test closes sockets and the port has to be free of them afterwards,
 /// it runs in a process of its own: one that other tests start has copies of
 /// every socket for a moment.
-@Suite struct PortProbeTests {
+@Suite(.alone) struct PortProbeTests {
   @Test func portThatNobodyHasIsFree() throws {
     let port = try unusedTestPort()
     #expect(try PortProbe.status(of: port) == .free)

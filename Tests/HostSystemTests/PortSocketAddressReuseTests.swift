@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct PortSocketAddressReuseTests {
+@Suite(.alone) struct PortSocketAddressReuseTests {
   @Test(arguments: hostAddresses)
   func serverBindsOverASocketThatAllowsItAndIsReached(
     _ address: TestSocket.Address

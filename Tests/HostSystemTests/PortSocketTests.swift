@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct PortSocketTests {
+@Suite(.alone) struct PortSocketTests {
   @Test(arguments: TransportProtocol.allCases)
   func kernelChoosesAPort(_ transport: TransportProtocol) throws {
     let socket = try PortSocket(binding: 0, transport)

@@ -4,7 +4,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-@Suite struct ProcessIdentityTests {
+@Suite(.alone) struct ProcessIdentityTests {
   @Test func thisProcessIsLiving() throws {
     let current = try ProcessIdentity.current()
     #expect(current.pid == getpid())

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct TCPSocketStatesTests {
+@Suite(.alone) struct TCPSocketStatesTests {
   /// Their numbers in `net/tcp_states.h`.
   private static let listen = TCPSocketStates(rawValue: 1 << 10)
   private static let close = TCPSocketStates(rawValue: 1 << 7)

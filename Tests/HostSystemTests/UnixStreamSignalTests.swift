@@ -8,7 +8,7 @@ import Testing
 /// How many signals the handler has taken.
 private let signalCount = Atomic<Int>(0)
 
-@Suite struct UnixStreamSignalTests {
+@Suite(.alone) struct UnixStreamSignalTests {
   @Test func signalDoesNotEndAReceive() async {
     await #expect(processExitsWith: .success) {
       let directory = try TemporaryDirectory()

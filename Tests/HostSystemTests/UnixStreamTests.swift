@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-@Suite struct UnixStreamTests {
+@Suite(.alone) struct UnixStreamTests {
   let directory: TemporaryDirectory
   let path: String
   /// One that is never reached.

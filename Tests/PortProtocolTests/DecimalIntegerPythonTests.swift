@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The rules are Python's, so it is asked.
-@Suite struct DecimalIntegerPythonTests {
+@Suite(.alone) struct DecimalIntegerPythonTests {
   private static let program = """
     import sys
     for text in sys.argv[1].split(","):

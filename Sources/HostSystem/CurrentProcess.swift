@@ -10,5 +10,11 @@ package func currentPID() -> Int32 { getpid() }
 /// namespace.
 package func parentPID() -> Int32 { getppid() }
 
+/// Lets a write past the limit on the size of files fail with
+/// `Errno.fileTooLarge` instead of ending this process (`SIGXFSZ`, setrlimit(2)).
+package func reportFileSizeLimit() {
+  signal(SIGXFSZ, SIG_IGN)
+}
+
 /// Ends this process with an exit code (exit(3)).
 package func exitProcess(with code: Int32) -> Never { exit(code) }

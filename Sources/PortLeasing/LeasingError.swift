@@ -108,6 +108,7 @@ extension Errno {
   fileprivate var advice: String? {
     switch self {
     case .noSpace, .diskQuotaExceeded: "make space there"
+    case .fileTooLarge: "raise the limit on the size of files (ulimit -f)"
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
       "close descriptors or raise the limit (ulimit -n)"
     default: nil

@@ -90,6 +90,7 @@ struct Portpicker: ParsableCommand {
 
 extension Portpicker {
   static func main() {
+    reportFileSizeLimit()
     let arguments = CommandLine.arguments.dropFirst()
     do {
       // The original's form, which scripts start by the thousand, goes around

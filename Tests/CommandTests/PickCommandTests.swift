@@ -151,6 +151,20 @@ import Testing
     #expect(result.errors.contains("No space left on device"))
   }
 
+  @Test(arguments: [
+    ("ulimit -f 0", "raise the limit on the size of files"),
+    ("ulimit -n 4", "raise the limit (ulimit -n)"),
+  ])
+  func aLimitOfTheShellsIsSaid(limit: String, text: String) throws {
+    let result = try Command(
+      "/bin/sh", ["-c", "\(limit); exec '\(Command.portpickerPath)' $$"],
+      environment: ["PORTPICKER_LEDGER": fixture.ledger]
+    ).run()
+    #expect(result.status == 1)
+    #expect(result.output == "")
+    #expect(result.errors.contains(text))
+  }
+
   /// The ledger must not be given the number of a stream that is closed, and
   /// the port be written into it.
   @Test func closedStreamsAreNotMistakenForTheLedger() throws {

@@ -74,10 +74,12 @@ struct HostFaultTests {
     let result = try inNamespaces(
       "--mount",
       script: """
+        # The command itself may be under /tmp.
+        exec 9<"$portpicker"
         mount -t tmpfs -o ro none /dev/shm || exit 99
         mount -t tmpfs -o ro none /tmp || exit 99
         unset PORTPICKER_LEDGER
-        $portpicker $$
+        /proc/$$/fd/9 $$
         """)
     #expect(result.status == 1)
     #expect(result.errors.contains("name another file in PORTPICKER_LEDGER"))
@@ -87,10 +89,12 @@ struct HostFaultTests {
     let result = try inNamespaces(
       "--mount",
       script: """
+        # The command itself may be under /tmp.
+        exec 9<"$portpicker"
         mount -t tmpfs -o ro none /dev/shm || exit 99
         mount -t tmpfs none /tmp || exit 99
         unset PORTPICKER_LEDGER
-        $portpicker $$ >/dev/null && ls -d /tmp/portpicker-*/ledger-net*-pid*
+        /proc/$$/fd/9 $$ >/dev/null && ls -d /tmp/portpicker-*/ledger-net*-pid*
         """)
     #expect(result.status == 0)
     #expect(result.errors == "")

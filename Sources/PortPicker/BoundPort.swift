@@ -37,8 +37,26 @@ public struct BoundPort: ~Copyable, Sendable {
   public init(
     options: PickOptions = PickOptions()
   ) throws(PortPickerError) {
-    let pick = try Picker.shared.pick(
-      PickRequest(options: options, use: .bound))
+    let request = PickRequest(options: options, use: .bound)
+    try self.init(Picker.shared.pick(request))
+  }
+
+  /// Picks a port for this process and binds it, without keeping a thread of
+  /// the concurrency pool waiting.
+  ///
+  /// - Parameter options: How to pick.
+  /// - Throws: ``PortPickerError``.
+  public init(
+    options: PickOptions = PickOptions()
+  ) async throws(PortPickerError) {
+    let request = PickRequest(options: options, use: .bound)
+    try self.init(
+      await waiting { () throws(PortPickerError) in
+        try Picker.shared.pick(request)
+      })
+  }
+
+  private init(_ pick: Pick) throws(PortPickerError) {
     guard case (let tcp, let udp?)? = pick.sockets.first?.release() else {
       throw .socketsNotKept
     }

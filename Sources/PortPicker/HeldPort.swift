@@ -32,7 +32,26 @@ public struct HeldPort: ~Copyable, Sendable {
   public init(
     options: PickOptions = PickOptions()
   ) throws(PortPickerError) {
-    let pick = try Picker.shared.pick(PickRequest(options: options, use: .held))
+    let request = PickRequest(options: options, use: .held)
+    try self.init(Picker.shared.pick(request))
+  }
+
+  /// Picks a port for this process and holds it, without keeping a thread of
+  /// the concurrency pool waiting.
+  ///
+  /// - Parameter options: How to pick.
+  /// - Throws: ``PortPickerError``.
+  public init(
+    options: PickOptions = PickOptions()
+  ) async throws(PortPickerError) {
+    let request = PickRequest(options: options, use: .held)
+    try self.init(
+      await waiting { () throws(PortPickerError) in
+        try Picker.shared.pick(request)
+      })
+  }
+
+  private init(_ pick: Pick) throws(PortPickerError) {
     guard let (tcp, _) = pick.sockets.first?.release() else {
       throw .socketsNotKept
     }

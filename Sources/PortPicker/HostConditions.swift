@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import Synchronization
 package import SystemPackage
 
 /// What a port's sockets are kept for after it was picked.
@@ -74,8 +75,8 @@ final class HostConditions: LeaseConditions {
 
 /// The sockets that are kept of a port; they are closed with this value unless
 /// they are released.
-package final class KeptSockets {
-  private var sockets: PortSockets?
+package final class KeptSockets: Sendable {
+  private let sockets: Mutex<PortSockets?>
   private let use: SocketUse
 
   /// How many connections may wait to be accepted; the kernel lowers it to
@@ -87,7 +88,7 @@ package final class KeptSockets {
     // From here on this lets others bind over a hold, and nobody over a
     // listener: see PortSocket.
     try sockets.tcp.allowAddressReuse()
-    self.sockets = consume sockets
+    self.sockets = Mutex(consume sockets)
     self.use = use
   }
 
@@ -96,7 +97,9 @@ package final class KeptSockets {
   /// - Returns: The TCP socket, and the UDP socket if the port is bound and
   ///   not only held; `nil` after the first call.
   package func release() -> (tcp: FileDescriptor, udp: FileDescriptor?)? {
-    guard let (tcp, udp) = sockets.take()?.release() else { return nil }
+    guard let (tcp, udp) = sockets.withLock({ $0.take()?.release() }) else {
+      return nil
+    }
     if use == .bound { return (tcp, udp) }
     Descriptor(owning: udp).close()
     return (tcp, nil)

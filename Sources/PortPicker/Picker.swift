@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 
 /// What was picked.
-package struct Pick {
+package struct Pick: Sendable {
   package let ports: [UInt16]
   /// The sockets of each port; none where none are to be kept.
   package let sockets: [KeptSockets]

@@ -42,14 +42,33 @@ public func withUnusedPort<Result>(
   options: PickOptions = PickOptions(), _ body: (Int) async throws -> Result
 ) async throws -> Result {
   let port = try await pickUnusedPort(options: options)
-  defer { returnOrWarn(port) }
-  return try await body(port)
+  let result: Result
+  do {
+    result = try await body(port)
+  } catch {
+    await returnOrWarn(port)
+    throw error
+  }
+  await returnOrWarn(port)
+  return result
+}
+
+private func returnOrWarn(_ port: Int) async {
+  do {
+    try await returnPort(port)
+  } catch {
+    warnOfLostPort(port, error)
+  }
 }
 
 func returnOrWarn(_ port: Int) {
   do {
     try returnPort(port)
   } catch {
-    Warnings.say("port \(port) could not be given back: \(error)")
+    warnOfLostPort(port, error)
   }
+}
+
+private func warnOfLostPort(_ port: Int, _ error: PortPickerError) {
+  Warnings.say("port \(port) could not be given back: \(error)")
 }

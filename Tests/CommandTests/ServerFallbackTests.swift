@@ -98,13 +98,14 @@ import Testing
   }
 
   @Test func aServersPortIsNotHeld() throws {
-    let server = try FakeServer(.pieces(["23456\n"]))
+    let port = try unusedTestPort()
+    let server = try FakeServer(.pieces(["\(port)\n"]))
     let result = try fixture.portpicker(
       ["\(getpid())", "1000"],
       environment: ["PORTSERVER_ADDRESS": server.address]
     ).run()
-    #expect(result.output == "23456\n")
-    #expect(try TestSocket(.tcp, at: .anyIPv4, port: 23456).port == 23456)
+    #expect(result.output == "\(port)\n")
+    #expect(try TestSocket(.tcp, at: .anyIPv4, port: port).port == port)
   }
 }
 
@@ -117,10 +118,13 @@ import Testing
 struct OriginalServerTests {
   private let fixture: CommandFixture
   private let address = "@portpicker-test-\(UUID().uuidString)"
+  private let ports: [UInt16]
   private let server: RunningCommand
 
   init() throws {
     fixture = try CommandFixture()
+    ports = try (0..<4).map { _ in try unusedTestPort() }
+    let pool = ports.map { "\($0)-\($0)" }.joined(separator: ",")
     let python = try #require(Command.originalPython)
     // It says on standard error when it serves; merged into what is read.
     server = try Command(
@@ -128,7 +132,7 @@ struct OriginalServerTests {
       [
         "-c",
         "exec \(python) \(python.dropLast("python".count))portserver.py "
-          + "--portserver_static_pool 24000-24003 "
+          + "--portserver_static_pool \(pool) "
           + "--portserver_address \(address) 2>&1",
       ]
     ).start()
@@ -147,8 +151,8 @@ struct OriginalServerTests {
     ).run()
     #expect(all.errors == "")
     #expect(
-      Set(all.output.split(separator: "\n"))
-        == ["24000", "24001", "24002", "24003"])
+      Set(all.output.split(separator: "\n").map(String.init))
+        == Set(ports.map(String.init)))
     let refused = try fixture.portpicker([], environment: server).run()
     #expect(refused.status == 1)
     #expect(refused.errors.contains("has no port for process"))

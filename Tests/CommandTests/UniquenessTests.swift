@@ -12,12 +12,19 @@ import Testing
     fixture = try CommandFixture()
   }
 
+  /// So many ports that nobody else uses, as `--pool` takes them.
+  private static func pool(of count: Int) throws -> String {
+    try (0..<count).map { _ in "\(try unusedTestPort())" }
+      .joined(separator: ",")
+  }
+
   @Test func processesSideBySidePickDifferentPorts() async throws {
     let fixture = fixture
+    let pool = try Self.pool(of: 200)
     let picks = try await sideBySide(32) { _ in
       let holder = try HolderProcess()
       let ports = try (0..<5).map { _ in
-        try fixture.ports(holder.pid, "--pool", "25000-25399")[0]
+        try fixture.ports(holder.pid, "--pool", pool)[0]
       }
       return (holder, ports)
     }
@@ -33,7 +40,7 @@ import Testing
   /// when all holders are dead, every port is back.
   @Test func noPortHasTwoLivingHolders() async throws {
     let fixture = fixture
-    let pool = "25400-25463"
+    let pool = try Self.pool(of: 64)
     let holders = Mutex<[Int: HolderProcess]>([:])
     let violations = try await sideBySide(32) { _ in
       var violations: [Int] = []
@@ -70,7 +77,9 @@ import Testing
 
     for holder in holders.withLock({ $0 }).values { holder.end() }
     let all = try fixture.ports("--pool", pool, "--count", "64")
-    #expect(Set(all) == Set(25400...25463))
+    #expect(
+      Set(all.map(String.init))
+        == Set(pool.split(separator: ",").map(String.init)))
   }
 
   @Test(arguments: [false, true])

@@ -39,6 +39,13 @@ import Testing
     try returnPort(port)
   }
 
+  @Test func tasksBindAndHoldPorts() async throws {
+    let bound = try await BoundPort()
+    let held = try await HeldPort()
+    #expect(bound.port != held.port)
+    #expect(try !isPortFree(bound.port) && !isPortFree(held.port))
+  }
+
   @Test func aReleasedPortIsTheCallers() throws {
     let options = PickOptions(pool: [try poolOfOne()])
     let (port, tcp, udp) = try BoundPort(options: options).release()

@@ -21,7 +21,7 @@ import Testing
       try (0..<20).map { _ in try pickUnusedPort() as Int }
     }.flatMap(\.self)
     #expect(Set(ports).count == 320)
-    for port in ports { try returnPort(port) }
+    for port in ports { try await returnPort(port) }
   }
 
   @Test func tasksPickDifferentPorts() async throws {
@@ -30,7 +30,7 @@ import Testing
       return try await group.reduce(into: []) { $0.append($1) }
     }
     #expect(Set(ports).count == 50)
-    for port in ports { try returnPort(port) }
+    for port in ports { try await returnPort(port) }
   }
 
   @Test func severalPortsComeAtOnce() throws {
@@ -97,7 +97,7 @@ import Testing
       }
     }
     #expect(try await pickUnusedPort(options: pool) == first)
-    try returnPort(first)
+    try await returnPort(first)
   }
 
   @Test func aPortInUseIsNotPicked() throws {

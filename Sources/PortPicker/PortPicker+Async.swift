@@ -57,6 +57,17 @@ public func pickPort(
   }
 }
 
+/// Gives a port back, without keeping a thread of the concurrency pool waiting.
+///
+/// - Parameter port: The port.
+/// - Returns: Whether this process had picked or reserved the port, and not
+///   returned it since. If it had not, nothing is done.
+/// - Throws: ``PortPickerError``.
+@discardableResult
+public func returnPort(_ port: Int) async throws(PortPickerError) -> Bool {
+  try await waiting { () throws(PortPickerError) in try returnPort(port) }
+}
+
 /// Runs something that waits on a thread where waiting harms nobody.
 func waiting<Value: Sendable>(
   for body: @escaping @Sendable () throws(PortPickerError) -> Value

@@ -23,7 +23,8 @@ package struct ProcessIdentity: Hashable, Sendable {
 package enum ProcessLookup: Hashable, Sendable {
   /// A process that runs, or has ended with threads of it still running.
   case living(ProcessIdentity)
-  /// No such process, or a zombie: it has ended and waits to be reaped.
+  /// No such process, or a zombie: it has ended and waits to be reaped. Nor is
+  /// the number of a thread, other than a process's first, a pid.
   case gone
   /// There is such a process, but `/proc` does not show it (`hidepid`).
   case hidden
@@ -37,7 +38,7 @@ extension ProcessIdentity {
   ///   is mounted for another pid namespace, so that its pids are not ours,
   ///   `Errno.notSupported`.
   package static func lookUp(_ pid: Int32) throws(Errno) -> ProcessLookup {
-    if pid <= 0 { return .gone }
+    if pid <= 0 || isThread(pid) { return .gone }
     try requireOwnProc()
     return try read(pid)
   }
@@ -88,6 +89,20 @@ extension ProcessIdentity {
 
   private static func requireOwnProc() throws(Errno) {
     if let error = hasOwnProc { throw error }
+  }
+
+  /// Whether a number is that of a thread and not of a process.
+  ///
+  /// `/proc` shows threads under their numbers as if they were processes;
+  /// pidfd_open(2) tells them apart, by `EINVAL` or, in newer kernels,
+  /// `ENOENT`.
+  private static func isThread(_ pid: Int32) -> Bool {
+    do {
+      _ = try Descriptor(ofProcess: pid)
+      return false
+    } catch {
+      return error == .invalidArgument || error == .noSuchFileOrDirectory
+    }
   }
 
   private static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {

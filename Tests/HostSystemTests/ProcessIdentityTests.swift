@@ -1,4 +1,5 @@
 import CTestSupport
+import Foundation
 import Glibc
 import HostSystem
 import TestSupport
@@ -73,6 +74,24 @@ import Testing
   @Test(arguments: [0, -1, .min, .max] as [Int32])
   func pidThatNoProcessHasIsGone(_ pid: Int32) throws {
     #expect(try ProcessIdentity.lookUp(pid) == .gone)
+  }
+
+  /// `/proc` shows it as it shows a process.
+  @Test func threadIsNoProcess() throws {
+    let (numbers, ends) = (
+      DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+    )
+    let thread = Collected<Int32>()
+    Thread.detachNewThread {
+      thread.add(cts_thread_number())
+      numbers.signal()
+      ends.wait()
+    }
+    numbers.wait()
+    let number = try #require(thread.all.first)
+    #expect(number != getpid())
+    #expect(try ProcessIdentity.lookUp(number) == .gone)
+    ends.signal()
   }
 
   @Test func processWithAnotherStartTimeIsNotAlive() throws {

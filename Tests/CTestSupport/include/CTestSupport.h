@@ -10,6 +10,9 @@
 /// where seccomp(2) is not to be had.
 int cts_forbid_ipv6(void);
 
+/// The number of the calling thread (gettid(2)).
+pid_t cts_thread_number(void);
+
 /// Starts a process that has ended when this returns and is not reaped yet.
 /// Reap it with cts_end().
 pid_t cts_start_zombie(void);

@@ -36,8 +36,27 @@ static int64_t monotonic_nanoseconds(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+// Closes every descriptor but `kept`, which are in ascending order, and `last`,
+// which is closed when the others are.
+static void close_all_but(const int *kept, size_t count, int last) {
+  unsigned next = 0;
+  for (size_t i = 0; i <= count; i++) {
+    unsigned end = i < count ? (unsigned)kept[i] : ~0u;
+    if ((unsigned)last >= next && (unsigned)last < end) {
+      if (last > 0) close_between(next, (unsigned)last - 1);
+      next = (unsigned)last + 1;
+    }
+    if (end > 0) close_between(next, i < count ? end - 1 : end);
+    next = end + 1;
+  }
+  close(last);
+}
+
 pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
                              const struct timespec *timeout) {
+  // It has its end when the child has none of our descriptors any more.
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) return -1;
   // A signal must not run the caller's handlers in the child.
   sigset_t all, previous;
   sigfillset(&all);
@@ -46,23 +65,24 @@ pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
   if (child != 0) {
     int error = errno;
     pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    close(ready[1]);
+    char nothing;
+    if (child > 0)
+      while (read(ready[0], &nothing, 1) < 0 && errno == EINTR) {
+      }
+    close(ready[0]);
     errno = error;
     return child;
   }
 
   setsid();
-  unsigned next = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (kept[i] > 0) close_between(next, (unsigned)kept[i] - 1);
-    next = (unsigned)kept[i] + 1;
-  }
-  close_between(next, ~0u);
   // Not to pin the file system that the caller happened to be in.
   if (chdir("/") != 0) errno = 0;
   for (int signal_number = 1; signal_number < NSIG; signal_number++)
     signal(signal_number, SIG_DFL);
   sigemptyset(&previous);
   pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  close_all_but(kept, count, ready[1]);
 
   int64_t end = monotonic_nanoseconds() +
                 (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;

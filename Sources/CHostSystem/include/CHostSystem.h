@@ -27,7 +27,7 @@ int chs_exchange_names(const char *one, const char *other);
 /// Starts a background process in a session of its own that has none of the
 /// caller's descriptors but `kept`, which are in ascending order, and keeps
 /// them open until `timeout` is over or `pidfd`, one of `kept` (-1 for none),
-/// turns readable. Returns its pid.
+/// turns readable. Returns its pid, once it is as described.
 ///
 /// Between fork(2) and _exit(2) the child makes only async-signal-safe calls,
 /// so a program with several threads may call this.

@@ -23,6 +23,8 @@ package struct File: ~Copyable, Sendable {
     descriptor = try Descriptor {
       open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     }
+    // Whatever the umask is.
+    fchmod(descriptor.raw.rawValue, 0o600)
   }
 
   /// fstat(2).
@@ -109,7 +111,9 @@ package struct File: ~Copyable, Sendable {
 
 /// mkdir(2): makes a directory that only this user may enter.
 package func makePrivateDirectory(_ path: String) throws(Errno) {
-  _ = try systemCall { mkdir(path, 0o700) }
+  try systemCall { mkdir(path, 0o700) }
+  // Whatever the umask is.
+  _ = try systemCall { chmod(path, 0o700) }
 }
 
 /// Renames a file, replacing none (renameat2(2), `RENAME_NOREPLACE`).

@@ -15,7 +15,7 @@ package struct Namespace: Hashable, Sendable {
 
   /// The namespace that this process is in.
   ///
-  /// - Parameter kind: `net` or `pid`.
+  /// - Parameter kind: `net`, `pid` or `time`.
   /// - Throws: What `stat(2)` says where `/proc` is not there.
   private init(kind: String) throws(Errno) {
     var status = stat()
@@ -32,6 +32,21 @@ package struct Namespace: Hashable, Sendable {
   package static func process() throws(Errno) -> Namespace {
     try Namespace(kind: "pid")
   }
+
+  /// The time namespace: it shifts processes' start times.
+  ///
+  /// See time_namespaces(7). Kernels before 5.6 know only one.
+  package static func time() throws(Errno) -> Namespace {
+    do {
+      return try Namespace(kind: "time")
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw error }
+      return .hostTime
+    }
+  }
+
+  /// The time namespace of the host itself (`PROC_TIME_INIT_INO`).
+  package static let hostTime = Namespace(identifier: 0xEFFF_FFFA)
 
   /// The pid namespace of the host itself, whose number the kernel fixes
   /// (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).

@@ -54,7 +54,7 @@ package enum PortProbe {
     } catch {
       switch error {
       case .addressInUse: return .inUse
-      case .permissionDenied: return .denied
+      case .permissionDenied, .notPermitted: return .denied
       default: throw error
       }
     }

@@ -116,9 +116,10 @@ extension ProcessIdentity {
         let count = try systemCall {
           Glibc.read(file.raw.rawValue, buffer.baseAddress, buffer.count)
         }
-        guard
-          let status = ProcessStatus(buffer[..<count]), status.isRunning
-        else { return .gone }
+        guard let status = ProcessStatus(buffer[..<count]) else {
+          throw .ioError
+        }
+        if !status.isRunning { return .gone }
         return .living(
           ProcessIdentity(pid: pid, startTime: status.startTime))
       }

@@ -18,7 +18,7 @@ package struct UnixAddress: Hashable, Sendable {
     let name =
       text.utf8.first == UInt8(ascii: "@") ? text.dropFirst() : text[...]
     guard
-      !text.isEmpty, name.utf8.count <= Self.maximumLength,
+      !name.isEmpty, name.utf8.count <= Self.maximumLength,
       !text.utf8.contains(0)
     else { return nil }
     self.text = text

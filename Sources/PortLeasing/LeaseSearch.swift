@@ -69,6 +69,13 @@ package protocol LeaseConditions {
 
   /// The port's status: the thorough question, for a port that is not free.
   func status(of port: UInt16) throws(Errno) -> PortStatus
+
+  /// A port that was free is not wanted after all.
+  func drop(_ port: UInt16)
+}
+
+extension LeaseConditions {
+  package func drop(_ port: UInt16) {}
 }
 
 /// What a search is content with, the best first.
@@ -120,7 +127,7 @@ struct LeaseSearch<Conditions: LeaseConditions> {
       case .lingering: if usage.inUse == 0 { continue }
       case .doubtful: if doubtful == 0 { continue }
       }
-      if request.isContiguous { found = [] }
+      if request.isContiguous { dropFound() }
       if try goRound(ranges, by: standard, record) { return .leased(found) }
     }
     return .exhausted(usage)
@@ -143,13 +150,18 @@ struct LeaseSearch<Conditions: LeaseConditions> {
         defer { if visited > counted.ports { usage = counted } }
         guard try canTake(port, by: standard, record(port)) else { continue }
         if request.isContiguous, let last = found.last, last &+ 1 != port {
-          found = []
+          dropFound()
         }
         found.append(port)
         if found.count == request.count { return true }
       }
     }
     return false
+  }
+
+  private mutating func dropFound() {
+    for port in found { conditions.drop(port) }
+    found = []
   }
 
   private mutating func canTake(

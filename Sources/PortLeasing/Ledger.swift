@@ -15,7 +15,11 @@ package final class Ledger: Sendable {
   private let context: LedgerContext
   private let warn: @Sendable (LedgerWarning) -> Void
   /// The file, kept open from call to call.
-  private let file = Mutex<LedgerFile?>(nil)
+  ///
+  /// A child made by fork(2) shares it with its parent, and with it the lock:
+  /// both would have that at once. So a file is of use only to the process that
+  /// opened it.
+  private let file = Mutex<(file: LedgerFile, pid: Int32)?>(nil)
 
   /// A ledger, which is opened, or begun, when it is first used.
   ///
@@ -60,8 +64,7 @@ package final class Ledger: Sendable {
           holder: request.holder, user: request.user, leasedAt: now)
         header.cursor = ports[ports.count - 1]
         try self.step { () throws(Errno) in
-          try Self.write(lease, for: ports, to: file)
-          try file.write(header)
+          try Self.write(lease, for: ports, header, to: file)
         }
       }
       return outcome
@@ -92,18 +95,18 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// Writes all leases or none: where one cannot be written, those before it
-  /// are taken back.
+  /// Writes all leases and the header, or nothing: where one cannot be written,
+  /// those before it are taken back.
   private static func write(
-    _ lease: Lease, for ports: [UInt16], to file: LedgerFile
+    _ lease: Lease, for ports: [UInt16], _ header: LedgerHeader,
+    to file: LedgerFile
   ) throws(Errno) {
-    for (index, port) in ports.enumerated() {
-      do {
-        try file.write(lease, for: port)
-      } catch {
-        for written in ports[...index] { try? file.write(nil, for: written) }
-        throw error
-      }
+    do throws(Errno) {
+      for port in ports { try file.write(lease, for: port) }
+      try file.write(header)
+    } catch {
+      for port in ports { try? file.write(nil, for: port) }
+      throw error
     }
   }
 }
@@ -120,12 +123,17 @@ extension Ledger {
       // Somebody may replace the file between its opening and its locking, but
       // hardly again and again.
       for _ in 0..<100 {
-        let file = if let open { open } else { try self.open() }
-        open = file
+        let pid = currentPID()
+        let file =
+          if let open, open.pid == pid { open.file } else { try self.open() }
+        open = (file, pid)
         guard try step({ () throws(Errno) in try file.lock(until: deadline) })
         else { throw problem(.locked(by: lockHolder())) }
         defer { file.unlock() }
-        if var header = try verify(file) { return try body(file, &header) }
+        if var header = try verify(file) {
+          file.isVerified = true
+          return try body(file, &header)
+        }
         open = nil
       }
       throw problem(.unstable)
@@ -185,7 +193,14 @@ extension Ledger {
   private func mend(
     _ file: LedgerFile, of size: Int
   ) throws(LeasingError) -> LedgerHeader? {
-    if size == 0 { return try begin(file) }
+    if size == 0 {
+      // A file that the user has made for us is empty, too; one that we know,
+      // or that is in our own place, was not.
+      if file.isVerified || location.isPrivate {
+        warn(.truncated(path: location.path))
+      }
+      return try begin(file)
+    }
     let words = try step { () throws(Errno) in try file.headerWords() }
     guard let header = LedgerHeader(words) else {
       try setAside(file)
@@ -225,7 +240,8 @@ extension Ledger {
           try renameFile(temporary, to: newPath)
           break
         } catch {
-          if error != .fileExists || number == 1000 { throw error }
+          guard error == .fileExists else { throw error }
+          if number == 1000 { throw .noSpace }
         }
       }
       // Whoever opens the path finds one file or the other.

@@ -14,6 +14,8 @@ final class LedgerFile {
     byteCount: 4096, alignment: 32)
   private var pageOffset = -1
   private var pageSize = 0
+  /// Whether this was found to be a ledger.
+  var isVerified = false
   let device: DeviceID
   let inode: Inode
 
@@ -85,15 +87,26 @@ final class LedgerFile {
     pageOffset = -1
   }
 
-  /// Copies every lease that can be read to another ledger.
+  /// Copies every lease that can be read to another ledger, and, if there is
+  /// any, what is damaged, which may have been leases as well.
   ///
-  /// - Returns: How many.
+  /// - Returns: How many leases there were.
   func copyLeases(to other: LedgerFile) throws(Errno) -> Int {
     var count = 0
+    var damaged: [UInt16] = []
     for port in 1...UInt16.max {
-      guard case .lease(let lease) = try record(of: port) else { continue }
-      try other.write(lease, for: port)
-      count += 1
+      switch try record(of: port) {
+      case .vacant: break
+      case .lease(let lease):
+        try other.write(lease, for: port)
+        count += 1
+      case .damaged: damaged.append(port)
+      }
+    }
+    if count == 0 { return 0 }
+    for port in damaged {
+      try other.write(
+        SIMD4<UInt64>(repeating: .max), at: LedgerFormat.offset(of: port))
     }
     return count
   }

@@ -14,7 +14,8 @@ package import HostSystem
 /// | 1 | the format's version, from bit 32 on the cursor |
 /// | 2 | which boot of the machine the ledger is of |
 /// | 3 | the network namespace, from bit 32 on the pid namespace |
-/// | 4–6 | zero |
+/// | 4 | the time namespace |
+/// | 5–6 | zero |
 /// | 7 | checksum of the words before it |
 ///
 /// | word of a record | holds |
@@ -52,16 +53,22 @@ package enum LedgerFormat {
 }
 
 /// What gives a ledger's content its meaning: pids are the pids of one boot
-/// and one pid namespace, ports are the ports of one network namespace.
+/// and one pid namespace, start times those of one time namespace, ports are
+/// the ports of one network namespace.
 package struct LedgerContext: Hashable, Sendable {
   package let boot: UInt64
   package let network: Namespace
   package let process: Namespace
+  package let time: Namespace
 
-  package init(boot: UInt64, network: Namespace, process: Namespace) {
+  package init(
+    boot: UInt64, network: Namespace, process: Namespace,
+    time: Namespace = .hostTime
+  ) {
     self.boot = boot
     self.network = network
     self.process = process
+    self.time = time
   }
 }
 
@@ -88,7 +95,8 @@ struct LedgerHeader: Hashable {
       boot: words[2],
       network: Namespace(identifier: UInt32(truncatingIfNeeded: words[3])),
       process: Namespace(
-        identifier: UInt32(truncatingIfNeeded: words[3] >> 32)))
+        identifier: UInt32(truncatingIfNeeded: words[3] >> 32)),
+      time: Namespace(identifier: UInt32(truncatingIfNeeded: words[4])))
   }
 
   var words: SIMD8<UInt64> {
@@ -99,12 +107,13 @@ struct LedgerHeader: Hashable {
     words[3] =
       UInt64(context.network.identifier)
       | UInt64(context.process.identifier) << 32
+    words[4] = UInt64(context.time.identifier)
     words[7] = Self.checksum(words)
     return words
   }
 
   private static func checksum(_ words: SIMD8<UInt64>) -> UInt64 {
-    LedgerFormat.checksum(words[0], words[1], words[2], words[3])
+    LedgerFormat.checksum(words[0], words[1], words[2], words[3], words[4])
   }
 }
 

@@ -9,6 +9,9 @@ package struct LedgerLocation: Hashable, Sendable {
   /// named the file and its directory is the user's business.
   let privateDirectory: String?
 
+  /// Whether it is the one place for a user, and not a file that was named.
+  var isPrivate: Bool { privateDirectory != nil }
+
   /// A file that the user named.
   ///
   /// - Throws: `relativePath`.
@@ -44,6 +47,7 @@ package struct LedgerLocation: Hashable, Sendable {
       path =
         "\(directory)/ledger-net\(context.network.identifier)"
         + "-pid\(context.process.identifier)"
+        + (context.time == .hostTime ? "" : "-time\(context.time.identifier)")
       return
     }
     throw .ledger(.noPlace, path: parents.joined(separator: " nor in "))

@@ -28,28 +28,38 @@ package struct PortPool: Hashable, Sendable {
     self.ranges = merged
   }
 
-  /// The pool without the ports of some ranges.
+  /// The pool without the ports of another.
   package func subtracting(_ removed: PortPool) -> PortPool {
-    var kept = ranges
-    for hole in removed.ranges {
-      kept = kept.flatMap { range -> [ClosedRange<UInt16>] in
-        guard range.overlaps(hole) else { return [range] }
-        var parts: [ClosedRange<UInt16>] = []
-        if range.lowerBound < hole.lowerBound {
-          parts.append(range.lowerBound...hole.lowerBound - 1)
-        }
-        if range.upperBound > hole.upperBound {
-          parts.append(hole.upperBound + 1...range.upperBound)
-        }
-        return parts
-      }
-    }
-    return PortPool(kept)
+    intersection(removed.complement)
   }
 
   /// The ports that both pools have.
   package func intersection(_ other: PortPool) -> PortPool {
-    subtracting(subtracting(other))
+    var shared: [ClosedRange<UInt16>] = []
+    var (mine, theirs) = (ranges[...], other.ranges[...])
+    while let first = mine.first, let second = theirs.first {
+      if first.overlaps(second) { shared.append(first.clamped(to: second)) }
+      if first.upperBound < second.upperBound {
+        mine.removeFirst()
+      } else {
+        theirs.removeFirst()
+      }
+    }
+    return PortPool(shared)
+  }
+
+  /// All ports that the pool does not have.
+  private var complement: PortPool {
+    var gaps: [ClosedRange<UInt16>] = []
+    var next = 1
+    for range in ranges {
+      if next < Int(range.lowerBound) {
+        gaps.append(UInt16(next)...range.lowerBound - 1)
+      }
+      next = Int(range.upperBound) + 1
+    }
+    if next <= Int(UInt16.max) { gaps.append(UInt16(next)...UInt16.max) }
+    return PortPool(gaps)
   }
 
   /// Any of the pool's ports; 0 where it has none.
@@ -95,6 +105,19 @@ package struct PortPool: Hashable, Sendable {
 extension PortPool: CustomStringConvertible {
   /// As it is written on a command line: `25000-32767,40000`.
   package var description: String {
+    Self.text(ranges[...])
+  }
+
+  /// The pool in a sentence: of many ranges, the first few.
+  package var summary: String {
+    let shown = 4
+    if ranges.count <= shown + 1 { return description }
+    return Self.text(ranges.prefix(shown))
+      + " and \(ranges.count - shown) other ranges"
+  }
+
+  private static func text(_ ranges: ArraySlice<ClosedRange<UInt16>>) -> String
+  {
     ranges.map {
       $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
     }.joined(separator: ",")

@@ -44,6 +44,10 @@ final class HostConditions: LeaseConditions {
     }
   }
 
+  func drop(_ port: UInt16) {
+    kept[port] = nil
+  }
+
   /// The sockets of a port that was picked.
   func sockets(of port: UInt16) -> KeptSockets? {
     kept[port]
@@ -66,7 +70,7 @@ final class HostConditions: LeaseConditions {
     } catch {
       switch error {
       case .addressInUse: return .inUse
-      case .permissionDenied: return .denied
+      case .permissionDenied, .notPermitted: return .denied
       default: throw error
       }
     }
@@ -76,8 +80,12 @@ final class HostConditions: LeaseConditions {
 /// The sockets that are kept of a port; they are closed with this value unless
 /// they are released.
 package final class KeptSockets: Sendable {
-  private let sockets: Mutex<PortSockets?>
-  private let use: SocketUse
+  private struct State: ~Copyable {
+    var tcp: Descriptor?
+    var udp: Descriptor?
+  }
+
+  private let state: Mutex<State>
 
   /// How many connections may wait to be accepted; the kernel lowers it to
   /// `net.core.somaxconn`.
@@ -88,8 +96,12 @@ package final class KeptSockets: Sendable {
     // From here on this lets others bind over a hold, and nobody over a
     // listener: see PortSocket.
     try sockets.tcp.allowAddressReuse()
-    self.sockets = Mutex(consume sockets)
-    self.use = use
+    let (tcp, udp) = sockets.release()
+    var state = State(
+      tcp: Descriptor(owning: tcp), udp: Descriptor(owning: udp))
+    // Only TCP is held.
+    if use == .held { state.udp = nil }
+    self.state = Mutex(state)
   }
 
   /// Hands the sockets over, once.
@@ -97,12 +109,10 @@ package final class KeptSockets: Sendable {
   /// - Returns: The TCP socket, and the UDP socket if the port is bound and
   ///   not only held; `nil` after the first call.
   package func release() -> (tcp: FileDescriptor, udp: FileDescriptor?)? {
-    guard let (tcp, udp) = sockets.withLock({ $0.take()?.release() }) else {
-      return nil
+    state.withLock { state in
+      guard let tcp = state.tcp.take()?.release() else { return nil }
+      return (tcp, state.udp.take()?.release())
     }
-    if use == .bound { return (tcp, udp) }
-    Descriptor(owning: udp).close()
-    return (tcp, nil)
   }
 }
 

@@ -42,7 +42,7 @@ public func probePort(
     return Int(try socket.port())
   } catch {
     switch error {
-    case .addressInUse, .permissionDenied: return nil
+    case .addressInUse, .permissionDenied, .notPermitted: return nil
     default: throw probeFailure(port, error)
     }
   }

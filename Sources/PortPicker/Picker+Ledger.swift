@@ -10,14 +10,19 @@ extension Picker {
   ///
   /// - Returns: `nil` where there is none, or where the ledger cannot be used:
   ///   if that matters, the next source says so.
-  func reuse(_ request: PickRequest, _ holder: Holder) -> Pick? {
+  func reuse(
+    _ request: PickRequest, _ named: PortPool?, _ holder: Holder
+  ) -> Pick? {
     guard request.count == 1, holder.isOwn,
       case .success(let identity) = holder.identity
     else { return nil }
     let free = freePorts()
     guard !free.isEmpty else { return nil }
-    let pool = PortPool(free.map { $0...$0 })
-    guard let pick = try? lease(request, pool, identity) else { return nil }
+    let all = PortPool(free.map { $0...$0 })
+    let pool = named.map(all.intersection) ?? all
+    guard !pool.isEmpty, let pick = try? lease(request, pool, identity) else {
+      return nil
+    }
     got(pick.ports, isOwn: true)
     return pick
   }
@@ -33,12 +38,12 @@ extension Picker {
   func pickFromLedger(
     _ request: PickRequest, _ named: PortPool?, _ holder: ProcessIdentity
   ) throws(PortPickerError) -> Pick {
-    if let named { Self.warnOfOverlap(named) }
     let pool = named ?? Self.defaultPool
+    if named != nil || Self.defaultPoolOverlaps { Self.warnOfOverlap(pool) }
     guard request.count <= pool.count else {
       throw PortPickerError(
         .invalidArgument,
-        "the count is \(request.count), but the pool \(pool) has only "
+        "the count is \(request.count), but the pool \(pool.summary) has only "
           + "\(pool.count) ports")
     }
     return try lease(request, pool, holder)
@@ -77,7 +82,7 @@ extension Picker {
       ? "no port is left" : "\(request.count) ports are not left"
     if request.isContiguous, request.count > 1 { text += " in a row" }
     text +=
-      ": of the \(usage.ports) ports of the pool \(pool), \(usage.leased) are "
+      ": of the \(usage.ports) ports of the pool \(pool.summary), \(usage.leased) are "
       + "leased to living processes and \(usage.inUse) in use by others"
     if usage.denied > 0 {
       text += ", and \(usage.denied) need a privilege to be bound"
@@ -92,7 +97,8 @@ extension Picker {
     if shared.isEmpty { return }
     Warnings.sayOnce(
       .kernelOverlap,
-      "the kernel hands out \(shared) of the pool \(pool) by itself, so an "
+      "the kernel hands out \(shared.summary) of the pool \(pool.summary) by "
+        + "itself, so an "
         + "outgoing connection may take such a port before its holder does; "
         + "leave them out, or add them to net.ipv4.ip_local_reserved_ports")
   }
@@ -101,6 +107,10 @@ extension Picker {
   private static let kernel = KernelPorts.current()
 
   private static let defaultPool = PortPool.embedded(on: kernel)
+
+  /// Whether the kernel leaves nothing of the default pool alone.
+  private static let defaultPoolOverlaps =
+    !defaultPool.intersection(kernel.handedOut).isEmpty
 }
 
 extension Picker {
@@ -110,7 +120,7 @@ extension Picker {
     do throws(Errno) {
       context = LedgerContext(
         boot: try bootIdentifier(), network: try .network(),
-        process: try .process())
+        process: try .process(), time: try .time())
     } catch {
       throw PortPickerError(
         .systemFailure,

@@ -22,23 +22,25 @@ extension Picker {
       guard isRequired else { return nil }
       throw PortPickerError(
         .invalidServerAddress,
-        "a port server is required, but none is named; set "
-          + "PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER")
+        "a port server is required, but none is named; "
+          + (options.source == .ledger
+            ? "do not ask for the ledger, or require no server"
+            : "set PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER"))
     }
-    var failure: PortPickerError?
-    for client in clients {
+    for (index, client) in clients.enumerated() {
       do throws(PortPickerError) {
         return try lease(request, holder, from: client)
       } catch {
-        failure = failure ?? error
+        if isRequired { throw error }
+        let isLast = index == clients.count - 1
+        Warnings.sayOnce(
+          .fallback,
+          "\(error). The port comes from "
+            + (isLast
+              ? "this user's own ledger" : "the server of PORTSERVER_ADDRESS")
+            + " instead; with PORTPICKER_REQUIRE_SERVER=1 that is an error")
       }
     }
-    guard let failure else { return nil }
-    if isRequired { throw failure }
-    Warnings.sayOnce(
-      .fallback,
-      "\(failure). The port comes from this user's own ledger instead; with "
-        + "PORTPICKER_REQUIRE_SERVER=1 that is an error")
     return nil
   }
 
@@ -71,6 +73,12 @@ extension Picker {
       while ports.count < request.count {
         let port = try client.lease(
           for: holder.pid, timeout: request.options.timeout)
+        if ports.contains(port) || unusable.contains(port) {
+          throw PortPickerError(
+            .serverReplyMalformed,
+            "the port server gave port \(port) twice; it is no port server "
+              + "that leases ports")
+        }
         if try canKeepSockets(of: port, request.use, conditions) {
           ports.append(port)
         } else {

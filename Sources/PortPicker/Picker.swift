@@ -30,13 +30,44 @@ package final class Picker: Sendable {
     var leases: [UInt16: ProcessIdentity] = [:]
     /// Ports that a server gave for other processes.
     var foreign: Set<UInt16> = []
+    /// Which process has all that: not a child made by fork(2).
+    var owner = currentPID()
+
+    /// Forgets a port that is given back.
+    ///
+    /// - Returns: Whether it was known.
+    mutating func forget(_ port: UInt16) -> Bool {
+      let wasLeased = leases.removeValue(forKey: port) != nil
+      if reusable.remove(port) != nil {
+        free.insert(port)
+        return true
+      }
+      return foreign.remove(port) != nil || wasLeased
+    }
+
+    /// Knows of a port again what was known of it before.
+    mutating func remember(_ port: UInt16, as before: State) {
+      leases[port] = before.leases[port]
+      if before.reusable.contains(port) {
+        free.remove(port)
+        reusable.insert(port)
+      }
+      if before.foreign.contains(port) { foreign.insert(port) }
+    }
+  }
+
+  private func withState<Result>(_ body: (inout State) -> Result) -> Result {
+    state.withLock { state in
+      if state.owner != currentPID() { state = State() }
+      return body(&state)
+    }
   }
 
   /// Picks ports.
   package func pick(_ request: PickRequest) throws(PortPickerError) -> Pick {
     let pool = try request.validatedPool()
     let holder = try Holder(request.pid)
-    if let pick = reuse(request, holder) { return pick }
+    if let pick = reuse(request, pool, holder) { return pick }
     if let pick = try pickFromServer(request, holder) { return pick }
     return try pickFromLedger(request, pool, holder.identity.get())
   }
@@ -48,26 +79,30 @@ package final class Picker: Sendable {
   package func giveBack(
     _ ports: [UInt16], timeout: Duration = PickOptions().timeout
   ) throws(PortPickerError) -> Bool {
+    let (areKnown, before) = withState { state in
+      let before = state
+      return (ports.reduce(true) { state.forget($1) && $0 }, before)
+    }
     var leases: [ProcessIdentity: [UInt16]] = [:]
-    let areKnown = state.withLock { state in
-      var areKnown = true
-      for port in ports {
-        let lease = state.leases.removeValue(forKey: port)
-        if let lease { leases[lease, default: []].append(port) }
-        if state.reusable.remove(port) != nil {
-          state.free.insert(port)
-        } else if state.foreign.remove(port) == nil, lease == nil {
-          areKnown = false
+    for port in ports {
+      if let lease = before.leases[port] {
+        leases[lease, default: []].append(port)
+      }
+    }
+    do throws(PortPickerError) {
+      for (holder, ports) in leases {
+        let ledger = try openLedger()
+        let deadline = Deadline(after: timeout)
+        try convertingErrors { () throws(LeasingError) in
+          try ledger.giveBack(ports, of: holder, deadline: deadline)
         }
       }
-      return areKnown
-    }
-    for (holder, ports) in leases {
-      let ledger = try openLedger()
-      let deadline = Deadline(after: timeout)
-      try convertingErrors { () throws(LeasingError) in
-        try ledger.giveBack(ports, of: holder, deadline: deadline)
+    } catch {
+      // It can be tried again.
+      withState { state in
+        for port in ports { state.remember(port, as: before) }
       }
+      throw error
     }
     return areKnown
   }
@@ -82,12 +117,12 @@ package final class Picker: Sendable {
 
 extension Picker {
   func freePorts() -> Set<UInt16> {
-    state.withLock { $0.free }
+    withState { $0.free }
   }
 
   /// Ports that the process may use came in.
   func gotFree(_ ports: [UInt16]) {
-    state.withLock { state in
+    withState { state in
       state.reusable.subtract(ports)
       state.free.formUnion(ports)
     }
@@ -96,7 +131,7 @@ extension Picker {
   /// Ports were picked, from a server or from the free ones, for this process
   /// or for another.
   func got(_ ports: [UInt16], isOwn: Bool) {
-    state.withLock { state in
+    withState { state in
       if isOwn {
         state.free.subtract(ports)
         state.reusable.formUnion(ports)
@@ -108,7 +143,7 @@ extension Picker {
 
   /// The ledger has ports for a process now.
   func leased(_ ports: [UInt16], to holder: ProcessIdentity) {
-    state.withLock { state in
+    withState { state in
       for port in ports { state.leases[port] = holder }
     }
   }

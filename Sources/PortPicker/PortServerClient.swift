@@ -34,11 +34,13 @@ struct PortServerClient {
       throw PortPickerError(
         .serverRefused,
         "the port server at '\(address.text)' has no port for process "
-          + "\(pid): its pool is exhausted, or it cannot see the process")
+          + "\(pid): its pool is exhausted, or it cannot see the process; end "
+          + "processes that hold ports, or unset PORTSERVER_ADDRESS")
     case .malformed:
       throw PortPickerError(
         .serverReplyMalformed,
-        "the answer of '\(address.text)' is no port; is that a port server?")
+        "the answer of '\(address.text)' is no port, so that is no port server; "
+          + "correct PORTSERVER_ADDRESS")
     }
   }
 

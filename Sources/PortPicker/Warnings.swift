@@ -7,7 +7,6 @@ enum Warnings {
   enum Topic: Hashable {
     case fallback
     case kernelOverlap
-    case privilegedPorts
   }
 
   private static let said = Mutex<Set<Topic>>([])

@@ -62,10 +62,13 @@ enum ArgumentText {
   ///
   /// More than thirty years are cut to that.
   private static func seconds(_ text: String) -> Duration? {
-    let digits = text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }
-    guard let seconds = Double(digits), seconds.isFinite, seconds >= 0 else {
-      return nil
-    }
+    let words = text.split(whereSeparator: \.isWhitespace)
+    // `Double` would read hexadecimal numbers as well, and names.
+    guard words.count == 1,
+      words[0].allSatisfy({ $0.isASCII && $0.isNumber || "+-.eE".contains($0) }
+      ),
+      let seconds = Double(words[0]), seconds.isFinite, seconds >= 0
+    else { return nil }
     return .seconds(min(seconds, 1e9))
   }
 }

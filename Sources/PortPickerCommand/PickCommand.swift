@@ -19,17 +19,19 @@ struct PickCommand {
       PickRequest(
         pid: holder, count: count, isContiguous: isContiguous,
         options: options, use: hold > .zero ? .held : .none))
-    if !pick.isFromServer {
-      keepInBackground(pick.sockets, for: hold, whileAlive: holder)
-    }
     do {
       try writeToStandardOutput(
         pick.ports.map { "\($0)" }.joined(separator: "\n"))
     } catch {
+      // Nobody will ever use what nobody was told.
+      _ = try? Picker.shared.giveBack(pick.ports)
       throw PortPickerError(
         .systemFailure,
         "the port cannot be written to standard output: \(error)",
         error)
+    }
+    if !pick.isFromServer {
+      keepInBackground(pick.sockets, for: hold, whileAlive: holder)
     }
   }
 

@@ -104,16 +104,22 @@ extension Portpicker {
       var command = try parseAsRoot(Array(arguments))
       try command.run()
     } catch let error as PortPickerError {
-      writeToStandardError("portpicker: \(error)")
+      say("\(error)")
       exitProcess(with: error.exitCode)
     } catch {
       let code = exitCode(for: error)
       // That is how --help and --version end.
       if code == .success { exit(withError: error) }
-      writeToStandardError("portpicker: \(message(for: error))")
+      say(message(for: error))
       exitProcess(with: code.rawValue)
     }
   }
+}
+
+/// Says what is wrong, in one line, whatever the values in it are.
+private func say(_ message: String) {
+  let lines = message.split(whereSeparator: \.isNewline)
+  writeToStandardError("portpicker: " + lines.joined(separator: "\\n"))
 }
 
 extension String {

@@ -39,6 +39,8 @@ int cts_forbid_ipv6(void) {
                       SECCOMP_FILTER_FLAG_TSYNC, &filter);
 }
 
+pid_t cts_fork(void) { return fork(); }
+
 pid_t cts_thread_number(void) { return (pid_t)syscall(SYS_gettid); }
 
 pid_t cts_start_zombie(void) {

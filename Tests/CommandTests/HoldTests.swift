@@ -60,6 +60,21 @@ import Testing
     #expect(try BackgroundProcess.all(with: fixture.ledger).isEmpty)
     #expect(try PortProbe.isFree(port))
   }
+
+  /// Only what is picked is kept, not what was looked at.
+  @Test func aSearchForPortsInARowKeepsNoSocketsOfOthers() throws {
+    let odd = stride(from: 20001, to: 20801, by: 2).map { "\($0)" }
+    let result = try Command(
+      "/bin/sh",
+      [
+        "-c",
+        "ulimit -n 64; exec '\(Command.portpickerPath)' \(holder.pid) 1 "
+          + "--count 2 --contiguous --pool \(odd.joined(separator: ","))",
+      ], environment: ["PORTPICKER_LEDGER": fixture.ledger]
+    ).run()
+    #expect(result.status == 1)
+    #expect(result.errors.contains("2 ports are not left in a row"))
+  }
 }
 
 /// A process that `portpicker` left in the background.

@@ -97,6 +97,9 @@ import Testing
     (["%", "-inf"], "BIND_TIMEOUT is '-inf'"),
     (["%", "nan"], "BIND_TIMEOUT is 'nan'"),
     (["%", "soon"], "BIND_TIMEOUT is 'soon'"),
+    (["%", "5 abc"], "BIND_TIMEOUT is '5 abc'"),
+    (["%", "0x2"], "BIND_TIMEOUT is '0x2'"),
+    (["12\n34"], "PID is '12"),
     (["%", "--count", "1", "-1"], "-1"),
     (["--count", "0"], "'0'"),
     (["--count", "-3"], "'-3'"),
@@ -140,6 +143,12 @@ import Testing
     let result = try fixture.portpicker(["--pool", "32000-60000"]).run()
     #expect(result.status == 0)
     #expect(result.errors.contains("the kernel hands out 32768-60000"))
+    // However long the pool is, the line is not.
+    let odd = stride(from: 20001, to: 60000, by: 2).map { "\($0)" }
+    let long = try fixture.portpicker(["--pool", odd.joined(separator: ",")])
+      .run()
+    #expect(long.status == 0)
+    #expect(long.errors.utf8.count < 500)
   }
 
   @Test func anOutputThatCannotBeWrittenIsAnError() throws {
@@ -149,6 +158,18 @@ import Testing
     ).run()
     #expect(result.status == 1)
     #expect(result.errors.contains("No space left on device"))
+    // Nobody was told of the port, so nobody has it.
+    let port = try unusedTestPort()
+    for redirection in [">/dev/full", ""] {
+      let result = try Command(
+        "/bin/sh",
+        [
+          "-c",
+          "'\(Command.portpickerPath)' --pool \(port) $PPID 1000 \(redirection)",
+        ], environment: ["PORTPICKER_LEDGER": fixture.ledger]
+      ).run()
+      #expect(result.output == (redirection == "" ? "\(port)\n" : ""))
+    }
   }
 
   @Test(arguments: [

@@ -24,14 +24,22 @@ import Testing
   @Test func theServerOfTheOptionIsAskedFirst() throws {
     let first = try FakeServer(.pieces(["23456\n"]), .slam)
     let second = try FakeServer(.pieces(["23457\n"]))
-    for expected in ["23456\n", "23457\n"] {
-      let result = try fixture.portpicker(
-        ["--server", first.address],
-        environment: ["PORTSERVER_ADDRESS": second.address]
-      ).run()
-      #expect(result.output == expected)
-      #expect(result.errors == "")
-    }
+    let command = fixture.portpicker(
+      ["--server", first.address],
+      environment: ["PORTSERVER_ADDRESS": second.address])
+    let asked = try command.run()
+    #expect(asked.output == "23456\n")
+    #expect(asked.errors == "")
+    let instead = try command.run()
+    #expect(instead.output == "23457\n")
+    #expect(
+      instead.errors.contains("comes from the server of PORTSERVER_ADDRESS"))
+    let required = try fixture.portpicker(
+      ["--server", first.address, "--require-server"],
+      environment: ["PORTSERVER_ADDRESS": second.address]
+    ).run()
+    #expect(required.status == 1)
+    #expect(required.output == "")
   }
 
   @Test func anEmptyAddressIsNone() throws {

@@ -66,6 +66,32 @@ import Testing
     #expect(test.warnings.all.isEmpty)
   }
 
+  @Test func aLedgerThatIsEmptiedIsBegunAgainAndThatIsSaid() throws {
+    let test = try ledgerWithLeases()
+    try test.truncate(to: 0)
+    #expect(try test.ledger.drain(pool, to: .b).count == 10)
+    #expect(test.warnings.all == [.truncated(path: test.path)])
+  }
+
+  @Test func damagedRecordsStayDamagedUnderANewHeader() throws {
+    let test = try ledgerWithLeases()
+    try test.overwrite(at: LedgerFormat.offset(of: 25002) + 5, with: [0xEE])
+    try test.overwrite(at: 0, with: [0])
+    let ports = try test.reopened().drain(pool, to: .b)
+    #expect(ports.count == 7)
+    #expect(ports.last == 25002)
+  }
+
+  @Test func leasesOfAnotherTimeNamespaceAreNotBelieved() throws {
+    let test = try ledgerWithLeases()
+    let elsewhere = LedgerContext(
+      boot: 7, network: LedgerContext.test.network,
+      process: LedgerContext.test.process, time: Namespace(identifier: 3))
+    try expectProblem(.otherNamespace) {
+      _ = try test.reopened(context: elsewhere).lease(pool, to: .b)
+    }
+  }
+
   @Test func anOverlongLedgerIsCut() throws {
     let test = try ledgerWithLeases()
     try test.truncate(to: LedgerFormat.fileSize + 4711)

@@ -1,3 +1,5 @@
+import CTestSupport
+import Glibc
 import PortPicker
 import TestSupport
 import Testing
@@ -43,6 +45,54 @@ import Testing
       holder.kill()
       try holder.finish()
       #expect(try pickUnusedPort() == reserved)
+    }
+  }
+
+  @Test func aPoolThatIsNamedHoldsForReservedPorts() async {
+    await #expect(processExitsWith: .success) {
+      let (reserved, other) = (try unusedTestPort(), try unusedTestPort())
+      try addReservedPort(Int(reserved))
+      let pool = PickOptions(pool: [Int(other)...Int(other)])
+      #expect(try pickUnusedPort(options: pool) == Int(other))
+      #expect(try pickUnusedPort() == Int(reserved))
+    }
+  }
+
+  @Test func aPortThatCouldNotBeReturnedCanBeReturnedLater() async {
+    await #expect(processExitsWith: .success) {
+      let directory = try TemporaryDirectory()
+      let path = directory.file("ledger")
+      setenv("PORTPICKER_LEDGER", path, 1)
+      let port = try pickUnusedPort()
+      // Nothing can be written to a ledger with two names.
+      #expect(link(path, path + "-2") == 0)
+      #expect(throws: PortPickerError.self) { try returnPort(port) }
+      #expect(unlink(path + "-2") == 0)
+      #expect(try returnPort(port))
+      #expect(try !returnPort(port))
+    }
+  }
+
+  /// A child made by fork(2) has its parent's descriptors, and so its lock.
+  @Test func aForkedChildSharesNothingWithItsParent() async {
+    await #expect(processExitsWith: .success) {
+      let first = try pickUnusedPort()
+      let pool = [Int(try unusedTestPort()), Int(try unusedTestPort())]
+      let options = PickOptions(pool: pool.map { $0...$0 })
+      let child = cts_fork()
+      if child == 0 {
+        // The child does not know the parent's ports, and picks its own.
+        let isMine = (try? returnPort(first)) ?? true
+        let port = try? pickUnusedPort(options: options)
+        _exit(!isMine && port != nil ? 0 : 1)
+      }
+      #expect(cts_wait(child) == 0)
+      let other = Set([
+        try pickUnusedPort(options: options),
+        try pickUnusedPort(options: options),
+      ])
+      #expect(other == Set(pool))
+      #expect(try returnPort(first))
     }
   }
 

@@ -23,7 +23,7 @@ import Testing
   ])
   func anAnswerThatIsNoPortIsAnError(pieces: [String]) throws {
     let server = try FakeServer(.pieces(pieces))
-    expectError(.serverReplyMalformed, "no port; is that a port server?") {
+    expectError(.serverReplyMalformed, "no port, so that is no port server") {
       _ = try pickPort(fromServerAt: server.address) as Int
     }
   }
@@ -57,7 +57,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "@" + String(repeating: "x", count: 108),
+    "", "@", "@" + String(repeating: "x", count: 108),
     "/" + String(repeating: "x", count: 107), "a\0b",
   ])
   func addressesThatAreNone(address: String) {
@@ -108,6 +108,17 @@ import Testing
           try pickUnusedPorts(count: 2, contiguous: true, options: options)
           as [Int]
       }
+    }
+  }
+
+  @Test func aServerThatGivesAPortTwiceIsNone() throws {
+    let server = try FakeServer(.pieces(["23456\n"]))
+    expectError(.serverReplyMalformed, "gave port 23456 twice") {
+      _ =
+        try pickUnusedPorts(
+          count: 2, for: getppid(),
+          options: PickOptions(
+            source: .server(server.address), requiresServer: true)) as [Int]
     }
   }
 

@@ -28,6 +28,9 @@ pid_t cts_start_headless(void);
 pid_t cts_start(const char *path, char *const argv[], char *const envp[],
                 int *output, int *errors);
 
+/// fork(2), which Swift does not show.
+pid_t cts_fork(void);
+
 /// Waits for a child's end and reaps it. Returns its exit status, or, if a
 /// signal ended it, the signal's number plus 128, as a shell does.
 int cts_wait(pid_t child);

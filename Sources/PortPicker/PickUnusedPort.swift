@@ -13,8 +13,9 @@
 /// linger (TIME_WAIT), which a program has to set `SO_REUSEADDR` for.
 ///
 /// Ports come, in this order, from those that the process itself has returned
-/// or reserved (for itself only), from a port server if one is named, and from
-/// the ledger, a file that the processes of this user share.
+/// or reserved (for itself only, one at a time, and within
+/// ``PickOptions/pool`` if that is named), from a port server if one is named,
+/// and from the ledger, a file that the processes of this user share.
 ///
 /// This may wait, for a port server or for other processes, no longer than
 /// ``PickOptions/timeout`` for each. It may be called from several threads.
@@ -78,7 +79,9 @@ public func pickUnusedPorts(
 ///   ``PortPickerError/Code/serverUnreachable``,
 ///   ``PortPickerError/Code/serverTimedOut``,
 ///   ``PortPickerError/Code/serverRefused``,
-///   ``PortPickerError/Code/serverReplyMalformed`` and
+///   ``PortPickerError/Code/serverReplyMalformed``; for a `pid` that can have
+///   no port ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed``; and
 ///   ``PortPickerError/Code/invalidArgument``.
 /// - SeeAlso: `get_port_from_port_server` of the original.
 public func pickPort(

@@ -10,7 +10,9 @@
 /// - Returns: Whether this process had picked or reserved the port, and not
 ///   returned it since. If it had not, nothing is done.
 /// - Throws: ``PortPickerError``, where the ledger cannot be used:
-///   ``PortPickerError/Code/ledgerUnusable``.
+///   ``PortPickerError/Code/ledgerUnusable``, or
+///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read. The
+///   port can be returned again then.
 /// - SeeAlso: `return_port` of the original.
 @discardableResult
 public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {

@@ -52,11 +52,7 @@ package enum PortProbe {
       try bind()
       return .free
     } catch {
-      switch error {
-      case .addressInUse: return .inUse
-      case .permissionDenied, .notPermitted: return .denied
-      default: throw error
-      }
+      return try PortStatus(refusal: error)
     }
   }
 }

@@ -68,11 +68,7 @@ final class HostConditions: LeaseConditions {
       kept[port] = try KeptSockets(try bind(), for: use)
       return .free
     } catch {
-      switch error {
-      case .addressInUse: return .inUse
-      case .permissionDenied, .notPermitted: return .denied
-      default: throw error
-      }
+      return try PortStatus(refusal: error)
     }
   }
 }

@@ -41,10 +41,10 @@ public func probePort(
     let socket = try PortSocket(binding: port, transport.transportProtocol)
     return Int(try socket.port())
   } catch {
-    switch error {
-    case .addressInUse, .permissionDenied, .notPermitted: return nil
-    default: throw probeFailure(port, error)
+    guard (try? PortStatus(refusal: error)) != nil else {
+      throw probeFailure(port, error)
     }
+    return nil
   }
 }
 

@@ -7,10 +7,12 @@ let package = Package(
   products: [
     .library(name: "PortPicker", targets: ["PortPicker"]),
     .executable(name: "portpicker", targets: ["PortPickerCommand"]),
+    .executable(name: "portserver", targets: ["PortServerCommand"]),
   ],
   dependencies: [
     .package(
       url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -41,6 +43,22 @@ let package = Package(
       dependencies: [
         "HostSystem", "PortLeasing", "PortPicker", "PortProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+
+    .target(
+      name: "PortServer",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortProtocol",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .executableTarget(
+      name: "PortServerCommand",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortProtocol", "PortServer",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
 

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A moment on the monotonic clock, which no clock step moves.
-package struct Deadline: Sendable {
+package struct Deadline: Comparable, Sendable {
   /// Nanoseconds on `CLOCK_MONOTONIC`.
   private let nanoseconds: UInt64
 
@@ -19,6 +19,10 @@ package struct Deadline: Sendable {
 
   /// Whether the deadline has passed.
   package var hasPassed: Bool { Self.now >= nanoseconds }
+
+  package static func < (one: Deadline, other: Deadline) -> Bool {
+    one.nanoseconds < other.nanoseconds
+  }
 
   private static var now: UInt64 {
     var time = timespec()

@@ -87,19 +87,7 @@ package struct File: ~Copyable, Sendable {
   ///   at least once.
   /// - Throws: What `flock(2)` says.
   package func lock(until deadline: Deadline) throws(Errno) -> Bool {
-    var pause = 20_000
-    while true {
-      do {
-        try systemCall { flock(descriptor.raw.rawValue, LOCK_EX | LOCK_NB) }
-        return true
-      } catch {
-        guard error == .wouldBlock else { throw error }
-      }
-      if deadline.hasPassed { return false }
-      var time = timespec(tv_sec: 0, tv_nsec: pause)
-      nanosleep(&time, nil)
-      pause = min(pause * 2, 1_000_000)
-    }
+    try HostSystem.lock(descriptor.raw, until: deadline)
   }
 
   /// Ends the lock.
@@ -135,5 +123,25 @@ package func removeFile(_ path: String) throws(Errno) {
     try systemCall { unlink(path) }
   } catch {
     guard error == .noSuchFileOrDirectory else { throw error }
+  }
+}
+
+/// Waits for the lock that one open file, or directory, at a time can have; see
+/// ``File/lock(until:)``.
+func lock(
+  _ descriptor: FileDescriptor, until deadline: Deadline
+) throws(Errno) -> Bool {
+  var pause = 20_000
+  while true {
+    do {
+      try systemCall { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
+      return true
+    } catch {
+      guard error == .wouldBlock else { throw error }
+    }
+    if deadline.hasPassed { return false }
+    var time = timespec(tv_sec: 0, tv_nsec: pause)
+    nanosleep(&time, nil)
+    pause = min(pause * 2, 1_000_000)
   }
 }

@@ -8,6 +8,8 @@ package struct KernelPorts: Hashable, Sendable {
   package var ephemeral: ClosedRange<UInt16>?
   /// What is left out of it (`ip_local_reserved_ports`).
   package var reserved: [ClosedRange<UInt16>]
+  /// The first port that needs no privilege (`ip_unprivileged_port_start`).
+  package var firstUnprivileged: UInt16 = 1024
 
   package init(
     ephemeral: ClosedRange<UInt16>?, reserved: [ClosedRange<UInt16>] = []
@@ -24,9 +26,15 @@ package struct KernelPorts: Hashable, Sendable {
       // ip_local_reserved_ports can list every port there is.
       try? readTextFile("\(directory)/\(name)", limit: 1 << 19)
     }
-    return KernelPorts(
+    var ports = KernelPorts(
       portRange: setting("ip_local_port_range") ?? "32768 60999",
       reservedPorts: setting("ip_local_reserved_ports") ?? "")
+    if let start = setting("ip_unprivileged_port_start")?
+      .split(whereSeparator: \.isWhitespace).first.flatMap({ UInt16($0) })
+    {
+      ports.firstUnprivileged = start
+    }
+    return ports
   }
 
   /// Reads the settings as the kernel writes them: `32768\t60999\n` and

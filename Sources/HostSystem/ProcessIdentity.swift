@@ -87,7 +87,7 @@ extension ProcessIdentity {
       ? nil : .notSupported
   }()
 
-  private static func requireOwnProc() throws(Errno) {
+  static func requireOwnProc() throws(Errno) {
     if let error = hasOwnProc { throw error }
   }
 
@@ -105,7 +105,7 @@ extension ProcessIdentity {
     }
   }
 
-  private static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
+  static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
     do {
       // The line is some 300 bytes long, 1,500 if every field were full.
       return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) {

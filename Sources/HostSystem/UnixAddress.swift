@@ -1,4 +1,5 @@
 import Glibc
+import SystemPackage
 
 /// The address of a unix socket (unix(7)): a path, or, where the text begins
 /// with `@`, a name in the abstract namespace.
@@ -22,6 +23,61 @@ package struct UnixAddress: Hashable, Sendable {
       !text.utf8.contains(0)
     else { return nil }
     self.text = text
+  }
+
+  /// Whether it is a name in the abstract namespace, which has no permissions
+  /// and ends with its socket.
+  package var isAbstract: Bool { text.utf8.first == UInt8(ascii: "@") }
+
+  /// The address that a socket is bound to (getsockname(2)).
+  ///
+  /// - Returns: `nil` where it has none, or one that cannot be written as text.
+  init?(ofSocket socket: Int32) {
+    var address = sockaddr_un()
+    var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        getsockname(socket, $0, &length)
+      }
+    }
+    guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else {
+      return nil
+    }
+    var name = withUnsafeBytes(of: address.sun_path) {
+      Array($0.prefix(Int(length) - MemoryLayout<sa_family_t>.size))
+    }
+    if name.first == 0 {
+      name[0] = UInt8(ascii: "@")
+    } else if name.last == 0 {
+      name.removeLast()
+    }
+    guard let text = String(validating: name, as: UTF8.self) else {
+      return nil
+    }
+    self.init(text)
+  }
+
+  /// The pid of the process that listens at the address, in this process's pid
+  /// namespace.
+  ///
+  /// - Throws: `Errno.connectionRefused` where nobody listens on a socket file,
+  ///   otherwise what `connect(2)` says.
+  func peer() throws(Errno) -> Int32? {
+    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
+    let client = try Descriptor {
+      socket(AF_UNIX, Int32(type | SOCK_NONBLOCK.rawValue), 0)
+    }
+    do {
+      try systemCall {
+        withSocketAddress { connect(client.raw.rawValue, $0, $1) }
+      }
+    } catch {
+      // Its backlog is full: somebody listens.
+      if error == .wouldBlock { return nil }
+      throw error
+    }
+    let pid = try PeerCredentials(of: client.raw).pid
+    return pid == 0 ? nil : pid
   }
 
   /// Calls `body` with the address as the kernel takes it.

@@ -1,5 +1,5 @@
 package import HostSystem
-package import SystemPackage
+import SystemPackage
 
 /// What is asked of an allocator.
 package struct LeaseRequest: Sendable {
@@ -60,15 +60,9 @@ package struct PoolUsage: Hashable, Sendable {
 /// What a search has to know of the host.
 ///
 /// It is handed in, so that the search itself only decides.
-package protocol LeaseConditions {
+package protocol LeaseConditions: PortConditions {
   /// Whether a holder still lives.
   func isAlive(_ holder: ProcessIdentity) -> Bool
-
-  /// Whether any program could bind the port: the quick question.
-  func isFree(_ port: UInt16) throws(Errno) -> Bool
-
-  /// The port's status: the thorough question, for a port that is not free.
-  func status(of port: UInt16) throws(Errno) -> PortStatus
 
   /// A port that was free is not wanted after all.
   func drop(_ port: UInt16)

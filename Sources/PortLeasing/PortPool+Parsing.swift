@@ -11,6 +11,26 @@ extension PortPool {
     case reversed(String)
   }
 
+  /// Reads a pool and leaves out what is no range, as the original's server
+  /// does.
+  ///
+  /// - Parameters:
+  ///   - text: Ports and ranges as in ``init(parsing:)``.
+  ///   - skip: Told why an item was left out.
+  package init(
+    parsing text: String, skippingBadItems skip: (ParsingError) -> Void
+  ) {
+    var ranges: [ClosedRange<UInt16>] = []
+    for item in text.split(separator: ",", omittingEmptySubsequences: false) {
+      do throws(ParsingError) {
+        ranges.append(try Self.range(parsing: String(item)))
+      } catch {
+        skip(error)
+      }
+    }
+    self.init(ranges)
+  }
+
   /// Reads a pool as it is written on a command line: ports and inclusive
   /// ranges of ports, separated by commas, such as `25000-25999,30000`.
   package init(parsing text: String) throws(ParsingError) {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import HostSystem
 import PortPicker
+import PortProtocol
 
 /// The command `portpicker`.
 @main
@@ -104,22 +105,16 @@ extension Portpicker {
       var command = try parseAsRoot(Array(arguments))
       try command.run()
     } catch let error as PortPickerError {
-      say("\(error)")
+      complain("\(error)", as: "portpicker")
       exitProcess(with: error.exitCode)
     } catch {
       let code = exitCode(for: error)
       // That is how --help and --version end.
       if code == .success { exit(withError: error) }
-      say(message(for: error))
+      complain(message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
     }
   }
-}
-
-/// Says what is wrong, in one line, whatever the values in it are.
-private func say(_ message: String) {
-  let lines = message.split(whereSeparator: \.isNewline)
-  writeToStandardError("portpicker: " + lines.joined(separator: "\\n"))
 }
 
 extension String {

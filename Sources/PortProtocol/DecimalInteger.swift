@@ -42,5 +42,5 @@ extension UInt8 {
   fileprivate static let nine = UInt8(ascii: "9")
 
   /// Space, tab, LF, vertical tab, form feed and CR.
-  fileprivate var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
+  var isBlank: Bool { self == 0x20 || (0x09...0x0D).contains(self) }
 }

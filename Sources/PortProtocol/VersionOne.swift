@@ -9,6 +9,15 @@ package struct VersionOneRequest: Hashable, Sendable {
     self.pid = pid
   }
 
+  /// Reads a request; `nil` where it is none.
+  ///
+  /// Whatever number it is, a request is one; a number that no pid can have
+  /// becomes one that no process has.
+  init?(parsing bytes: UnsafeRawBufferPointer) {
+    guard let number = decimalInteger(bytes) else { return nil }
+    pid = Int32(clamping: number)
+  }
+
   /// The bytes that a client sends.
   package var bytes: [UInt8] { Array("\(pid)\n".utf8) }
 }
@@ -21,6 +30,11 @@ package enum VersionOneReply: Hashable, Sendable {
   case refused
   /// Something that is no port, or a line that was cut short.
   case malformed
+
+  /// The bytes that a server sends with a port.
+  package static func bytes(of port: UInt16) -> [UInt8] {
+    Array("\(port)\n".utf8)
+  }
 
   /// How long a reply can be; a server that sends more without ending its
   /// line is not one of ours.

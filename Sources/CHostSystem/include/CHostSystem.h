@@ -10,13 +10,44 @@
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
 /// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
 /// process exits, before it is reaped.
 int chs_pidfd_open(pid_t pid);
+
+/// epoll_create1(2). The descriptor is close-on-exec.
+int chs_epoll_create(void);
+
+/// Has the descriptor reported, under `token`, whenever it can be read or its
+/// peer has hung up: EPOLL_CTL_ADD with EPOLLIN, level-triggered.
+int chs_epoll_add(int epoll, int descriptor, uint64_t token);
+
+/// EPOLL_CTL_DEL.
+int chs_epoll_remove(int epoll, int descriptor);
+
+/// epoll_wait(2). Stores the tokens of what is ready and returns how many there
+/// are; `timeout` is in milliseconds, -1 for none.
+int chs_epoll_wait(int epoll, uint64_t *tokens, int capacity, int timeout);
+
+/// accept4(2) without the peer's address. The descriptor is close-on-exec and
+/// does not block.
+int chs_accept(int listener);
+
+/// SO_PEERCRED: the process on the other end of a unix socket, when it
+/// connected or listened, in this process's pid namespace (0 if it is not in
+/// it), and its effective user.
+int chs_peer(int socket, pid_t *pid, uid_t *uid);
+
+/// signalfd(2). The descriptor is close-on-exec and does not block.
+int chs_signal_open(const sigset_t *signals);
+
+/// The next signal that a signalfd has; -1 with EAGAIN if there is none.
+int chs_signal_next(int descriptor);
 
 /// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where `to` is taken.
 int chs_rename_without_replacing(const char *from, const char *to);

@@ -1,0 +1,64 @@
+import CHostSystem
+package import SystemPackage
+
+/// Says which of many descriptors have something to read: level-triggered
+/// epoll(7).
+///
+/// What is ready is reported again and again until it has been read, so that
+/// nothing is lost where only a part of it is handled in a turn.
+package struct EventQueue: ~Copyable {
+  private let epoll: Descriptor
+  private var tokens = [UInt64](repeating: 0, count: 128)
+
+  /// - Throws: What `epoll_create1(2)` says.
+  package init() throws(Errno) {
+    epoll = try Descriptor { chs_epoll_create() }
+  }
+
+  /// Has a descriptor reported, until it is closed or ``forget(_:)`` is called.
+  ///
+  /// - Parameters:
+  ///   - descriptor: What can be read, or whose peer hangs up.
+  ///   - token: What it is reported as.
+  /// - Throws: What `epoll_ctl(2)` says.
+  package func watch(
+    _ descriptor: FileDescriptor, as token: UInt64
+  ) throws(Errno) {
+    _ = try systemCall {
+      chs_epoll_add(epoll.raw.rawValue, descriptor.rawValue, token)
+    }
+  }
+
+  /// Has a descriptor not reported any more.
+  package func forget(_ descriptor: FileDescriptor) {
+    // It fails only where the descriptor is not watched.
+    _ = chs_epoll_remove(epoll.raw.rawValue, descriptor.rawValue)
+  }
+
+  /// Waits until something is ready.
+  ///
+  /// - Parameter timeout: How long, at most, rounded up to milliseconds; `nil`
+  ///   for as long as it takes.
+  /// - Returns: How many tokens there are; 0 where the time is over, or where
+  ///   the process was stopped and continued (signal(7)).
+  /// - Throws: What `epoll_wait(2)` says.
+  package mutating func wait(for timeout: Duration?) throws(Errno) -> Int {
+    let milliseconds = timeout.map {
+      Int32(clamping: ($0.nanoseconds + 999_999) / 1_000_000)
+    }
+    do {
+      return Int(
+        try systemCall(retrying: false) {
+          chs_epoll_wait(
+            epoll.raw.rawValue, &tokens, Int32(tokens.count),
+            milliseconds ?? -1)
+        })
+    } catch {
+      guard error == .interrupted else { throw error }
+      return 0
+    }
+  }
+
+  /// One of the tokens that the last ``wait(for:)`` found.
+  package subscript(index: Int) -> UInt64 { tokens[index] }
+}

@@ -1,0 +1,85 @@
+import CHostSystem
+import Glibc
+package import SystemPackage
+
+/// A server's end of a connection to a unix stream socket.
+///
+/// No call on it waits.
+package struct UnixConnection: ~Copyable {
+  private let descriptor: Descriptor
+
+  init(owning descriptor: consuming Descriptor) {
+    self.descriptor = descriptor
+  }
+
+  /// What turns readable when the peer has sent something or hung up.
+  package var raw: FileDescriptor { descriptor.raw }
+
+  /// What there is to receive.
+  package enum Received: Equatable {
+    /// So many bytes, at least one.
+    case bytes(Int)
+    /// Nothing yet.
+    case nothing
+    /// The peer has closed its side; nothing more will come.
+    case end
+  }
+
+  /// Receives what has arrived.
+  ///
+  /// - Parameter buffer: Where to put it; as much as it holds is taken.
+  /// - Returns: What there was.
+  /// - Throws: What `recv(2)` says, such as `Errno.connectionReset`.
+  package func receive(
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> Received {
+    do {
+      let count = try systemCall {
+        recv(
+          descriptor.raw.rawValue, buffer.baseAddress, buffer.count,
+          Int32(MSG_DONTWAIT))
+      }
+      return count == 0 ? .end : .bytes(count)
+    } catch {
+      guard error == .wouldBlock else { throw error }
+      return .nothing
+    }
+  }
+
+  /// Sends a short reply, whole or not at all.
+  ///
+  /// - Returns: Whether the peer can receive it: it has not gone, and not left
+  ///   so much unread that there is no room.
+  package func send(_ reply: borrowing [UInt8]) -> Bool {
+    let count = reply.withUnsafeBytes {
+      Glibc.send(
+        descriptor.raw.rawValue, $0.baseAddress, $0.count,
+        Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+    }
+    return count == reply.count
+  }
+
+  /// The process that connected.
+  package var peer: PeerCredentials {
+    get throws(Errno) { try PeerCredentials(of: descriptor.raw) }
+  }
+}
+
+/// Who is on the other end of a unix socket, as the kernel says
+/// (`SO_PEERCRED`, unix(7)).
+package struct PeerCredentials: Hashable, Sendable {
+  /// The pid in this process's pid namespace; 0 where it is not in it.
+  package let pid: Int32
+  /// The user whose rights the process acted with when it connected or
+  /// listened.
+  package let user: UInt32
+
+  /// - Throws: What `getsockopt(2)` says.
+  init(of socket: FileDescriptor) throws(Errno) {
+    var pid: Int32 = 0
+    var user: UInt32 = 0
+    try systemCall { chs_peer(socket.rawValue, &pid, &user) }
+    self.pid = pid
+    self.user = user
+  }
+}

@@ -1,0 +1,236 @@
+import CHostSystem
+import Glibc
+package import SystemPackage
+
+/// A listening unix stream socket.
+///
+/// No call on it waits.
+package struct UnixServerSocket: ~Copyable {
+  private let descriptor: Descriptor
+  /// Where it listens.
+  package let address: UnixAddress
+  /// The socket file that was made for it, if one was.
+  private let file: SocketFile?
+
+  /// Listens at an address.
+  ///
+  /// A socket file that nobody listens on any more is replaced. As many
+  /// connections as the kernel allows (`net.core.somaxconn`) may wait to be
+  /// accepted.
+  ///
+  /// - Parameters:
+  ///   - address: A path or an abstract name.
+  ///   - mode: The permissions of the socket file, such as 0o666; connecting
+  ///     needs the right to write (unix(7)).
+  /// - Throws: Why that cannot be.
+  package init(
+    binding address: UnixAddress, mode: UInt32
+  ) throws(UnixServerSocketError) {
+    let descriptor = try Self.makeSocket()
+    let number = descriptor.raw.rawValue
+    let file =
+      if address.isAbstract {
+        try Self.listen(number, at: address, mode: nil)
+      } else {
+        try SocketFile.withDirectoryLocked(of: address) {
+          () throws(UnixServerSocketError) in
+          try SocketFile.removeDead(at: address)
+          return try Self.listen(number, at: address, mode: mode)
+        }
+      }
+    self.init(descriptor: descriptor, address: address, file: file)
+  }
+
+  /// Takes over a socket that somebody else has made, and who also removes
+  /// its file: systemd's socket activation.
+  ///
+  /// - Throws: `notListening` where it is no listening unix stream socket.
+  package init(
+    adopting inherited: FileDescriptor
+  ) throws(UnixServerSocketError) {
+    let number = inherited.rawValue
+    guard
+      Self.option(SO_DOMAIN, of: number) == AF_UNIX,
+      Self.option(SO_TYPE, of: number) == Int32(SOCK_STREAM.rawValue),
+      Self.option(SO_ACCEPTCONN, of: number) == 1,
+      let address = UnixAddress(ofSocket: number)
+    else { throw .notListening }
+    // Its maker's choices are not ours.
+    _ = fcntl(number, F_SETFD, FD_CLOEXEC)
+    _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
+    self.init(
+      descriptor: Descriptor(owning: inherited), address: address, file: nil)
+  }
+
+  private init(
+    descriptor: consuming Descriptor, address: UnixAddress, file: SocketFile?
+  ) {
+    self.descriptor = descriptor
+    self.address = address
+    self.file = file
+  }
+
+  /// What turns readable when somebody connects.
+  package var raw: FileDescriptor { descriptor.raw }
+
+  /// Accepts a connection, if one waits.
+  ///
+  /// - Returns: `nil` where none does.
+  /// - Throws: What the system is short of, such as
+  ///   `Errno.tooManyOpenFiles`.
+  package func accept() throws(Errno) -> UnixConnection? {
+    while true {
+      do {
+        return UnixConnection(
+          owning: try Descriptor { chs_accept(descriptor.raw.rawValue) })
+      } catch {
+        switch error {
+        case .wouldBlock: return nil
+        // accept(2): the peer has gone already.
+        case .connectionAbort: continue
+        default: throw error
+        }
+      }
+    }
+  }
+
+  /// Removes the socket file, so that nobody can connect any more; those who
+  /// have can still be accepted.
+  ///
+  /// An abstract name ends with the socket.
+  package func removeFile() {
+    guard let file else { return }
+    try? SocketFile.withDirectoryLocked(of: address) {
+      () throws(UnixServerSocketError) in file.remove()
+    }
+  }
+
+  private static func makeSocket()
+    throws(UnixServerSocketError) -> Descriptor
+  {
+    do {
+      let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
+      return try Descriptor {
+        socket(AF_UNIX, Int32(type | SOCK_NONBLOCK.rawValue), 0)
+      }
+    } catch {
+      throw .system(error)
+    }
+  }
+
+  private static func listen(
+    _ socket: Int32, at address: UnixAddress, mode: UInt32?
+  ) throws(UnixServerSocketError) -> SocketFile? {
+    do {
+      // Until the mode is set, nobody can connect.
+      let previous = mode == nil ? nil : umask(0o777)
+      defer { if let previous { umask(previous) } }
+      try systemCall { address.withSocketAddress { bind(socket, $0, $1) } }
+    } catch {
+      guard error == .addressInUse else { throw .system(error) }
+      throw .inUse(by: try? address.peer())
+    }
+    let file: SocketFile?
+    do {
+      // The kernel lowers it to what it allows.
+      try systemCall { Glibc.listen(socket, Int32.max) }
+      file = mode == nil ? nil : try SocketFile(at: address.text)
+    } catch {
+      throw .system(error)
+    }
+    if let mode {
+      do {
+        _ = try systemCall { chmod(address.text, mode) }
+      } catch {
+        file?.remove()
+        throw .system(error)
+      }
+    }
+    return file
+  }
+
+  private static func option(_ name: Int32, of socket: Int32) -> Int32? {
+    var value: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    guard getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 else {
+      return nil
+    }
+    return value
+  }
+}
+
+/// Why a server cannot listen at an address.
+package enum UnixServerSocketError: Error, Hashable {
+  /// Another server listens there; its pid, where it can be told.
+  case inUse(by: Int32?)
+  /// The path names something that is no socket.
+  case notASocket
+  /// What was inherited is no listening unix stream socket.
+  case notListening
+  /// A system call failed.
+  case system(Errno)
+}
+
+/// A socket file, told apart from any other that is put in its place.
+private struct SocketFile {
+  let path: String
+  private let device: DeviceID
+  private let inode: Inode
+
+  init(at path: String) throws(Errno) {
+    let status = try Stat(path, followTargetSymlink: false)
+    self.path = path
+    device = status.deviceID
+    inode = status.inode
+  }
+
+  /// Removes the file, unless it is another one by now.
+  func remove() {
+    guard let status = try? Stat(path, followTargetSymlink: false),
+      status.deviceID == device, status.inode == inode
+    else { return }
+    unlink(path)
+  }
+
+  /// Removes a socket file that nobody listens on.
+  static func removeDead(
+    at address: UnixAddress
+  ) throws(UnixServerSocketError) {
+    do {
+      let status = try Stat(address.text, followTargetSymlink: false)
+      guard status.type == .socket else {
+        throw UnixServerSocketError.notASocket
+      }
+      throw UnixServerSocketError.inUse(by: try address.peer())
+    } catch let error as UnixServerSocketError {
+      throw error
+    } catch Errno.noSuchFileOrDirectory {
+      return
+    } catch Errno.connectionRefused {
+      unlink(address.text)
+    } catch {
+      throw .system(error as? Errno ?? .ioError)
+    }
+  }
+
+  /// Calls `body` while no other server of this project looks at the
+  /// directory: one that begins to listen must not take the place of another
+  /// that does so in the same moment.
+  static func withDirectoryLocked<Result>(
+    of address: UnixAddress,
+    _ body: () throws(UnixServerSocketError) -> Result
+  ) throws(UnixServerSocketError) -> Result {
+    let path = FilePath(address.text).removingLastComponent().string
+    let directory: Descriptor
+    do {
+      directory = try Descriptor {
+        open(path.isEmpty ? "." : path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      }
+    } catch {
+      throw .system(error)
+    }
+    // Others may lock it for reasons of their own, and for ever.
+    _ = try? lock(directory.raw, until: Deadline(after: .seconds(2)))
+    return try body()
+  }
+}

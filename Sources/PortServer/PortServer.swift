@@ -1,0 +1,202 @@
+package import HostSystem
+package import Logging
+import PortLeasing
+import PortProtocol
+package import SystemPackage
+
+/// The host daemon: leases ports to processes until they end.
+///
+/// One thread does everything, a turn after another. A turn waits until
+/// something can be read, and then handles, in this order,
+///
+/// 1. signals and the ends of processes, so that ports are back, and no pid is
+///    stale, before anybody is served;
+/// 2. clients that are connected, for they came first;
+/// 3. a bounded number of new ones, so that clients who keep coming starve
+///    nobody;
+/// 4. what is due: clients who take too long, and the service manager, who wants
+///    to hear that all is well.
+///
+/// epoll is level-triggered: what a turn leaves is reported in the next. Nothing
+/// in a turn waits; what a client costs is bounded, whatever it does.
+package final class PortServer {
+  let options: ServerOptions
+  let log: Logger
+  var events: EventQueue
+  var statistics: ServerStatistics
+  var table: LeaseTable
+  var holders: Holders
+  /// Those who have not sent a whole request yet, by descriptor.
+  var clients: [Int32: Client] = [:]
+  /// When clients have to be looked at for those who take too long.
+  var sweep: Deadline?
+  let maxClients: Int
+  var warnings = RareWarnings()
+
+  private let socket: UnixServerSocket
+  private let signals: SignalQueue
+  private let notifier: ServiceNotifier?
+  private let watchdogInterval: Duration?
+  private var watchdog: Deadline?
+  /// Whether the socket is watched.
+  private var isListening = false
+  /// When to accept again after the system ran short of something.
+  private var acceptPause: Deadline?
+  /// When to look at holders whose ends nobody reports.
+  var holderCheck: Deadline?
+  private var isStopping = false
+
+  /// How many clients are accepted in a turn.
+  private static let acceptBatch = 16
+
+  /// A server that begins to serve when it is run.
+  ///
+  /// - Parameters:
+  ///   - socket: Where it listens.
+  ///   - options: How it serves.
+  ///   - signals: What tells it to stop.
+  ///   - log: Where it says what it does.
+  /// - Throws: What the system is short of.
+  package init(
+    listeningOn socket: consuming UnixServerSocket, options: ServerOptions,
+    signals: consuming SignalQueue, log: Logger
+  ) throws(Errno) {
+    self.options = options
+    self.log = log
+    events = try EventQueue()
+    statistics = ServerStatistics(portsManaged: options.pool.count)
+    table = LeaseTable(pool: options.pool)
+    // Some descriptors are for probes, `/proc` and the like.
+    let descriptors = max(options.descriptorLimit - 32, 2)
+    maxClients = max(min(options.maxClients, descriptors / 2), 1)
+    holders = Holders(descriptorLimit: descriptors - maxClients)
+    notifier = try ServiceNotifier.fromEnvironment()
+    watchdogInterval = ServiceManager.watchdogInterval
+    self.socket = socket
+    self.signals = signals
+  }
+
+  /// Serves until `SIGINT` or `SIGTERM` comes.
+  ///
+  /// Then who has asked is answered, and the socket file is removed. A second
+  /// signal ends the process at once.
+  ///
+  /// - Throws: Where the system does not let it wait or listen.
+  package func run() throws(Errno) {
+    try events.watch(signals.raw, as: EventSource.signals.token)
+    try listen()
+    if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
+    notifier?.send(.ready)
+    while !isStopping { try turn() }
+    notifier?.send(.stopping)
+    signals.restoreDefaults()
+    socket.removeFile()
+    drain()
+    logStatistics()
+    log.notice("stopped")
+  }
+
+  private func turn() throws(Errno) {
+    let count = try events.wait(for: nextDeadline?.remaining)
+    for index in 0..<count {
+      switch EventSource(token: events[index]) {
+      case .signals: readSignals()
+      case .holder(let pid): holderEnded(pid)
+      case .client, .listener: break
+      }
+    }
+    var someoneConnects = false
+    for index in 0..<count {
+      switch EventSource(token: events[index]) {
+      case .client(let number): hear(from: number)
+      case .listener: someoneConnects = true
+      case .signals, .holder: break
+      }
+    }
+    if someoneConnects { _ = accept(atMost: Self.acceptBatch) }
+    try doWhatIsDue()
+  }
+
+  private func readSignals() {
+    while let signal = signals.next() {
+      switch signal {
+      case .user1: logStatistics()
+      case .interrupt, .terminate:
+        log.notice("stopping: \(signal == .terminate ? "SIGTERM" : "SIGINT")")
+        isStopping = true
+      }
+    }
+  }
+
+  private func logStatistics() {
+    for line in statistics.lines { log.notice("\(line)") }
+  }
+}
+
+// MARK: - Accepting
+
+extension PortServer {
+  private func listen() throws(Errno) {
+    if isListening { return }
+    try events.watch(socket.raw, as: EventSource.listener.token)
+    isListening = true
+  }
+
+  private func stopListening() {
+    if !isListening { return }
+    events.forget(socket.raw)
+    isListening = false
+  }
+
+  /// Accepts and serves.
+  ///
+  /// - Returns: Whether there may be more.
+  private func accept(atMost limit: Int) -> Bool {
+    for _ in 0..<limit {
+      if clients.count >= maxClients {
+        stopListening()
+        return false
+      }
+      do {
+        guard let connection = try socket.accept() else { return false }
+        greet(connection)
+      } catch {
+        // A connection that cannot be accepted would be reported for ever.
+        warnings.say(.accept, to: log, "cannot accept clients: \(error)")
+        stopListening()
+        acceptPause = Deadline(after: .milliseconds(100))
+        return false
+      }
+    }
+    return true
+  }
+
+  /// Answers those who have asked by now, and closes the other connections.
+  private func drain() {
+    // What comes while this runs must not make it run for ever.
+    for _ in 0..<256 where accept(atMost: Self.acceptBatch) {}
+    for client in clients.values { finish(client) }
+    clients = [:]
+  }
+}
+
+// MARK: - Time
+
+extension PortServer {
+  private var nextDeadline: Deadline? {
+    [sweep, watchdog, acceptPause, holderCheck].compactMap { $0 }.min()
+  }
+
+  private func doWhatIsDue() throws(Errno) {
+    if let sweep, sweep.hasPassed { sweepClients() }
+    if let holderCheck, holderCheck.hasPassed { checkHolders() }
+    if let acceptPause, acceptPause.hasPassed { self.acceptPause = nil }
+    if !isListening, acceptPause == nil, clients.count < maxClients {
+      try listen()
+    }
+    if let watchdog, watchdog.hasPassed, let watchdogInterval {
+      notifier?.send(.watchdog)
+      self.watchdog = Deadline(after: watchdogInterval / 2)
+    }
+  }
+}

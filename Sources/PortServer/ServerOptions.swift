@@ -1,0 +1,21 @@
+package import PortLeasing
+
+/// How a ``PortServer`` serves.
+package struct ServerOptions: Sendable {
+  /// The ports that it leases; at least one.
+  package var pool: PortPool
+  /// How many clients may be connected at a time.
+  ///
+  /// Further ones wait, in the kernel's queue.
+  package var maxClients = 1024
+  /// How long a client may take to send its request.
+  package var clientTimeout = Duration.seconds(5)
+  /// How long after a client's last byte a request without LF counts.
+  package var requestPause = Duration.milliseconds(100)
+  /// How many descriptors this process may have open (`RLIMIT_NOFILE`).
+  package var descriptorLimit = 1024
+
+  package init(pool: PortPool) {
+    self.pool = pool
+  }
+}

@@ -1,0 +1,165 @@
+import ArgumentParser
+import HostSystem
+import Logging
+import PortLeasing
+import PortProtocol
+import PortServer
+import SystemPackage
+
+/// The command `portserver`.
+@main
+struct Portserver: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "portserver",
+    abstract: "Lease the ports of this host to processes until they end.",
+    discussion: """
+      Whoever needs a port asks here and gets one that nobody else has. It \
+      comes back by itself when the process that it is for has ended.
+
+        portserver &
+        export PORTSERVER_ADDRESS=@unittest-portserver
+        portpicker $$
+
+      It stays in the foreground and logs on standard error. SIGUSR1 logs \
+      statistics; SIGINT and SIGTERM end it. systemd may hand it its socket.
+
+      Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no \
+      sense.
+      """,
+    version: "portserver \(portPickerVersion)")
+
+  @Option(
+    name: [.customLong("pool"), .customLong("portserver_static_pool")],
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The ports to lease: ports and ranges, such as 15000-19999,30000.",
+      valueName: "RANGES"))
+  var pool = "15000-24999"
+
+  @Option(
+    name: [
+      .customLong("address"), .customLong("portserver_address"),
+      .customLong("portserver_unix_socket_address"),
+    ],
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      Where to listen: the path of a unix socket, or @NAME in the abstract \
+      namespace. (default: \(Self.defaultAddress), or the socket that systemd \
+      hands over)
+      """, valueName: "ADDRESS"))
+  var address: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The permissions of the socket file.", valueName: "MODE"),
+    transform: FileMode.init(parsing:))
+  var socketMode = FileMode(bits: 0o666)
+
+  @Flag(help: "Log each lease.")
+  var verbose = false
+
+  @Flag(help: "Log everything.")
+  var debug = false
+
+  static let defaultAddress = "@unittest-portserver"
+
+  func run() throws {
+    reportBrokenPipes()
+    var log = Logger(label: "portserver", factory: StandardErrorLog.init)
+    if verbose { log.logLevel = .info }
+    if debug { log.logLevel = .debug }
+    let ports = PortPool(parsing: pool) { log.error("left out: \($0)") }
+    if ports.isEmpty {
+      throw Failure(
+        "'\(pool)' names no port; ports and ranges within 1-65535 are "
+          + "expected in --pool, such as 15000-24999")
+    }
+    let socket = try listen(log)
+    var options = ServerOptions(pool: ports)
+    options.descriptorLimit = raiseDescriptorLimit()
+    ports.warn(of: .current(), in: log)
+    log.notice(
+      """
+      listening on \(socket.address.text), pid \(currentPID()), with \
+      \(ports.count) ports: \(ports.summary)
+      """)
+    do {
+      let server = try PortServer(
+        listeningOn: socket, options: options, signals: try SignalQueue(),
+        log: log)
+      try server.run()
+    } catch {
+      throw Failure("cannot serve: \(error)")
+    }
+  }
+
+  private func listen(_ log: Logger) throws -> UnixServerSocket {
+    let inherited = ServiceManager.takeSockets()
+    if !inherited.isEmpty {
+      return try adopt(inherited, log)
+    }
+    let text = address ?? Self.defaultAddress
+    guard let address = UnixAddress(text) else {
+      throw ValidationError(
+        "the address '\(text)' is no address: a path or @NAME of 1 to "
+          + "\(UnixAddress.maximumLength) bytes is expected")
+    }
+    do {
+      return try UnixServerSocket(binding: address, mode: socketMode.bits)
+    } catch {
+      throw Failure("cannot listen on '\(text)': \(error.description)")
+    }
+  }
+
+  private func adopt(
+    _ inherited: [FileDescriptor], _ log: Logger
+  ) throws -> UnixServerSocket {
+    guard inherited.count == 1 else {
+      throw Failure(
+        "systemd has handed over \(inherited.count) sockets; one is expected: "
+          + "leave one ListenStream in the socket unit")
+    }
+    do {
+      let socket = try UnixServerSocket(adopting: inherited[0])
+      if let address, address != socket.address.text {
+        log.warning(
+          """
+          systemd's socket is used, which listens on \(socket.address.text), \
+          not on \(address)
+          """)
+      }
+      return socket
+    } catch {
+      throw Failure("cannot use systemd's socket: \(error.description)")
+    }
+  }
+}
+
+extension Portserver {
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let failure as Failure {
+      complain(failure.message, as: "portserver")
+      exitProcess(with: 1)
+    } catch {
+      let code = exitCode(for: error)
+      // That is how --help and --version end.
+      if code == .success { exit(withError: error) }
+      complain(message(for: error), as: "portserver")
+      exitProcess(with: code.rawValue)
+    }
+  }
+}
+
+/// Why the server cannot serve.
+struct Failure: Error {
+  let message: String
+
+  init(_ message: String) {
+    self.message = message
+  }
+}

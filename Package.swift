@@ -92,6 +92,13 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
+      name: "PortServerTests",
+      dependencies: [
+        "CTestSupport", "HostSystem", "PortServer", "PortServerCommand",
+        "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortPicker", "PortPickerCommand",

@@ -53,9 +53,10 @@ struct Portserver: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The permissions of the socket file.", valueName: "MODE"),
-    transform: FileMode.init(parsing:))
-  var socketMode = FileMode(bits: 0o666)
+      "The permissions of the socket file, in octal. (default: 666)",
+      valueName: "MODE"),
+    transform: Self.fileMode)
+  var socketMode: UInt32 = 0o666
 
   @Flag(help: "Log each lease.")
   var verbose = false
@@ -64,6 +65,17 @@ struct Portserver: ParsableCommand {
   var debug = false
 
   static let defaultAddress = "@unittest-portserver"
+
+  /// The permissions of a file, written in octal as chmod(1) takes them.
+  private static func fileMode(_ text: String) throws -> UInt32 {
+    guard text.allSatisfy({ ("0"..."7").contains($0) }),
+      let mode = UInt32(text, radix: 8), mode <= 0o777
+    else {
+      throw ValidationError(
+        "permissions in octal are expected, 0 to 777, such as 660")
+    }
+    return mode
+  }
 
   func run() throws {
     reportBrokenPipes()
@@ -107,7 +119,7 @@ struct Portserver: ParsableCommand {
           + "\(UnixAddress.maximumLength) bytes is expected")
     }
     do {
-      return try UnixServerSocket(binding: address, mode: socketMode.bits)
+      return try UnixServerSocket(binding: address, mode: socketMode)
     } catch {
       throw Failure("cannot listen on '\(text)': \(error.description)")
     }

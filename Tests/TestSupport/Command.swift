@@ -70,10 +70,25 @@ package final class RunningCommand: @unchecked Sendable {
     Glibc.kill(pid, SIGKILL)
   }
 
+  /// Sends the program a signal.
+  package func signal(_ number: Int32) {
+    Glibc.kill(pid, number)
+  }
+
   /// The next line that the program prints; `nil` where there is none.
   package func nextLine() throws -> String? {
+    try Self.nextLine(of: output)
+  }
+
+  /// The next line that the program writes to standard error; `nil` where
+  /// there is none.
+  package func nextErrorLine() throws -> String? {
+    try Self.nextLine(of: errors)
+  }
+
+  private static func nextLine(of stream: FileHandle) throws -> String? {
     var bytes: [UInt8] = []
-    while let byte = try output.read(upToCount: 1)?.first {
+    while let byte = try stream.read(upToCount: 1)?.first {
       if byte == UInt8(ascii: "\n") { break }
       bytes.append(byte)
     }
@@ -108,9 +123,14 @@ extension Command {
     Command(portpickerPath, arguments, environment: environment)
   }
 
-  package static var portpickerPath: String {
+  package static var portpickerPath: String { builtPath + "/portpicker" }
+
+  /// The `portserver` that was built together with the tests.
+  package static var portserverPath: String { builtPath + "/portserver" }
+
+  private static var builtPath: String {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    return tests.deletingLastPathComponent().path + "/portpicker"
+    return tests.deletingLastPathComponent().path
   }
 
   /// A program that does nothing until it is killed: a holder.

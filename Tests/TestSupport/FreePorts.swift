@@ -23,6 +23,13 @@ package func unusedTestPort() throws(Errno) -> UInt16 {
   }
 }
 
+/// As many ports as ``unusedTestPort()`` finds, as `--pool` takes them.
+package func unusedTestPool(_ count: Int) throws(Errno) -> String {
+  var ports: [String] = []
+  for _ in 0..<count { ports.append("\(try unusedTestPort())") }
+  return ports.joined(separator: ",")
+}
+
 private let freePorts = Mutex<[UInt16]>([])
 
 /// Claims a block, beginning the search at a random one.

@@ -1,0 +1,94 @@
+import Foundation
+import Glibc
+
+/// A `portserver` that serves; it is killed with this value.
+package final class RunningServer: Sendable {
+  package let address: String
+  package let process: RunningCommand
+  private let log: Collected<String>
+
+  /// Starts a server; it listens when this returns.
+  ///
+  /// - Parameters:
+  ///   - pool: Its ports, as `--pool` takes them.
+  ///   - address: Where it listens; `nil` for a name that nobody else has.
+  ///   - arguments: Its other arguments.
+  ///   - environment: Variables besides the test's own.
+  /// - Throws: What the system says, or ``NotServing``.
+  package init(
+    pool: String, address: String? = nil, _ arguments: [String] = [],
+    environment: [String: String?] = [:]
+  ) throws {
+    self.address = address ?? Self.unusedAddress()
+    process = try Command(
+      Command.portserverPath,
+      ["--pool", pool, "--address", self.address] + arguments,
+      environment: environment
+    ).start()
+    log = Collected()
+    try waitForLog("listening on")
+  }
+
+  deinit {
+    process.kill()
+    _ = try? process.finish()
+  }
+
+  /// A server that ended before it served.
+  package struct NotServing: Error {
+    package let log: [String]
+  }
+
+  /// An abstract address that nobody else has.
+  package static func unusedAddress() -> String {
+    "@portpicker-test-\(UUID().uuidString)"
+  }
+
+  /// Waits until the server logs a line with some text in it.
+  ///
+  /// - Returns: The line.
+  /// - Throws: ``NotServing`` where the log ends before.
+  @discardableResult
+  package func waitForLog(_ text: String) throws -> String {
+    while let line = try process.nextErrorLine() {
+      log.add(line)
+      if line.contains(text) { return line }
+    }
+    throw NotServing(log: log.all)
+  }
+
+  /// What the server has logged, as far as somebody has waited for it.
+  package var logged: [String] { log.all }
+
+  /// The statistics, by name, as the server logs them on SIGUSR1.
+  package func statistics() throws -> [String: Int] {
+    process.signal(SIGUSR1)
+    var figures: [String: Int] = [:]
+    for name in Self.statisticNames {
+      let line = try waitForLog(name)
+      figures[name] = line.split(separator: " ").last.flatMap { Int($0) }
+    }
+    return figures
+  }
+
+  /// The names of the statistics, in their order.
+  package static let statisticNames = [
+    "client-request-errors", "denied-allocations", "num-ports-managed",
+    "num-ports-checked-for-last-request", "total-allocations",
+  ]
+
+  /// Asks for a port for a process as the original's clients do.
+  ///
+  /// - Returns: The port; `nil` where the server refuses.
+  package func lease(for pid: Int32) throws -> Int? {
+    try Int(reply(to: "\(pid)\n").dropLast())
+  }
+
+  /// Sends something and returns all that the server answers.
+  package func reply(to request: String) throws -> String {
+    let client = try UnixClient(connectingTo: address)
+    // A server that refuses may not have read it all.
+    try? client.send(request)
+    return try client.receiveAll()
+  }
+}

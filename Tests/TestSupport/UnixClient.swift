@@ -1,0 +1,70 @@
+import Glibc
+package import SystemPackage
+
+/// A client of a unix stream socket that does what a test says; its calls wait.
+package final class UnixClient: Sendable {
+  private let descriptor: Int32
+
+  /// Connects.
+  ///
+  /// - Parameter address: A path, or `@NAME`.
+  /// - Throws: What the system says.
+  package init(connectingTo address: String) throws(Errno) {
+    descriptor = socket(
+      AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    if descriptor < 0 { throw Errno(rawValue: errno) }
+    var name = sockaddr_un()
+    name.sun_family = sa_family_t(AF_UNIX)
+    var bytes = Array(address.utf8)
+    if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 } else { bytes += [0] }
+    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
+    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+    let result = withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, length)
+      }
+    }
+    if result != 0 {
+      let error = Errno(rawValue: errno)
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// Sends all of a text.
+  package func send(_ text: String) throws(Errno) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count < 0 { throw Errno(rawValue: errno) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Says that nothing more will come.
+  package func finishSending() {
+    shutdown(descriptor, Int32(SHUT_WR))
+  }
+
+  /// Receives until the server closes; a connection that is reset ends too.
+  package func receiveAll() throws(Errno) -> String {
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = recv(descriptor, &buffer, buffer.count, 0)
+      if count > 0 {
+        bytes += buffer[..<count]
+      } else if count == 0 || errno == ECONNRESET {
+        return String(decoding: bytes, as: UTF8.self)
+      } else if errno != EINTR {
+        throw Errno(rawValue: errno)
+      }
+    }
+  }
+}

@@ -8,7 +8,7 @@ package import SystemPackage
 /// nothing is lost where only a part of it is handled in a turn.
 package struct EventQueue: ~Copyable {
   private let epoll: Descriptor
-  private var tokens = [UInt64](repeating: 0, count: 128)
+  private var tokens = [UInt64](repeating: 0, count: capacity)
 
   /// - Throws: What `epoll_create1(2)` says.
   package init() throws(Errno) {
@@ -47,18 +47,37 @@ package struct EventQueue: ~Copyable {
       Int32(clamping: ($0.nanoseconds + 999_999) / 1_000_000)
     }
     do {
-      return Int(
-        try systemCall(retrying: false) {
-          chs_epoll_wait(
-            epoll.raw.rawValue, &tokens, Int32(tokens.count),
-            milliseconds ?? -1)
-        })
+      return try wait(milliseconds ?? -1)
     } catch {
       guard error == .interrupted else { throw error }
       return 0
     }
   }
 
-  /// One of the tokens that the last ``wait(for:)`` found.
+  /// Looks what is ready now.
+  ///
+  /// - Returns: How many tokens there are; as many as ``capacity`` where there
+  ///   may be more.
+  /// - Throws: What `epoll_wait(2)` says.
+  package mutating func poll() throws(Errno) -> Int {
+    try wait(0)
+  }
+
+  private mutating func wait(_ milliseconds: Int32) throws(Errno) -> Int {
+    Int(
+      try systemCall(retrying: false) {
+        chs_epoll_wait(
+          epoll.raw.rawValue, &tokens, Int32(Self.capacity), milliseconds)
+      })
+  }
+
+  /// How many tokens are found at a time.
+  package static let capacity = 128
+
+  /// What turns readable when something is ready: queues can be watched by
+  /// queues.
+  package var raw: FileDescriptor { epoll.raw }
+
+  /// One of the tokens that were found last.
   package subscript(index: Int) -> UInt64 { tokens[index] }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 package import SystemPackage
 
 /// A socket bound to one port on every address of both IP families.
@@ -30,9 +31,7 @@ package struct PortSocket: ~Copyable, Sendable {
       if reusingAddress {
         try descriptor.setOption(SOL_SOCKET, SO_REUSEADDR, to: 1)
       }
-      if family == AF_INET6 {
-        try descriptor.setOption(Int32(IPPROTO_IPV6), IPV6_V6ONLY, to: 0)
-      }
+      if family == AF_INET6 { try descriptor.takeIPv4Too() }
       try descriptor.bind(port, family)
       return descriptor
     }
@@ -85,7 +84,26 @@ package struct PortSocket: ~Copyable, Sendable {
   }
 }
 
+/// Until when new IPv6 sockets are known to take IPv4 too, in nanoseconds since
+/// boot.
+private let dualStackKnownUntil = Atomic<UInt64>(0)
+
 extension Descriptor {
+  /// Has an IPv6 socket take IPv4 too (`IPV6_V6ONLY` off, ipv6(7)).
+  ///
+  /// That is how it is made unless `net.ipv6.bindv6only` says otherwise, so it
+  /// is only looked at once a second: two calls fewer in most probes.
+  fileprivate func takeIPv4Too() throws(Errno) {
+    let now = nanosecondsSinceBoot()
+    if now < dualStackKnownUntil.load(ordering: .relaxed) { return }
+    let level = Int32(IPPROTO_IPV6)
+    if try option(level, IPV6_V6ONLY) == 0 {
+      dualStackKnownUntil.store(now + 1_000_000_000, ordering: .relaxed)
+    } else {
+      try setOption(level, IPV6_V6ONLY, to: 0)
+    }
+  }
+
   /// Binds a socket to a port on every address of its family.
   fileprivate func bind(_ port: UInt16, _ family: Int32) throws(Errno) {
     if family == AF_INET6 {
@@ -107,6 +125,13 @@ extension Descriptor {
         raw.rawValue, address.assumingMemoryBound(to: sockaddr.self),
         socklen_t(size))
     }
+  }
+
+  private func option(_ level: Int32, _ name: Int32) throws(Errno) -> Int32 {
+    var value: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    try systemCall { getsockopt(raw.rawValue, level, name, &value, &size) }
+    return value
   }
 
   fileprivate func setOption(

@@ -50,13 +50,10 @@ package struct UnixConnection: ~Copyable {
   ///
   /// - Returns: Whether the peer can receive it: it has not gone, and not left
   ///   so much unread that there is no room.
-  package func send(_ reply: borrowing [UInt8]) -> Bool {
-    let count = reply.withUnsafeBytes {
-      Glibc.send(
-        descriptor.raw.rawValue, $0.baseAddress, $0.count,
-        Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
-    }
-    return count == reply.count
+  package func send(_ reply: UnsafeRawBufferPointer) -> Bool {
+    Glibc.send(
+      descriptor.raw.rawValue, reply.baseAddress, reply.count,
+      Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)) == reply.count
   }
 
   /// The process that connected.

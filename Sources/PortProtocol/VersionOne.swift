@@ -31,9 +31,21 @@ package enum VersionOneReply: Hashable, Sendable {
   /// Something that is no port, or a line that was cut short.
   case malformed
 
-  /// The bytes that a server sends with a port.
-  package static func bytes(of port: UInt16) -> [UInt8] {
-    Array("\(port)\n".utf8)
+  /// Calls `body` with the bytes that a server sends with a port.
+  package static func withBytes<Result>(
+    of port: UInt16, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    withUnsafeTemporaryAllocation(byteCount: 6, alignment: 1) { buffer in
+      var start = buffer.count - 1
+      buffer[start] = UInt8(ascii: "\n")
+      var rest = port
+      repeat {
+        start -= 1
+        buffer[start] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+      } while rest > 0
+      return body(UnsafeRawBufferPointer(rebasing: buffer[start...]))
+    }
   }
 
   /// How long a reply can be; a server that sends more without ending its

@@ -5,36 +5,35 @@ import SystemPackage
 ///
 /// A process has one pidfd, however many ports it has. Where there are more
 /// processes than descriptors, the rest is looked at in turn, by start time.
-struct Holders {
+struct Holders: ~Copyable {
   /// A holder; it is one object for as long as the process has ports.
   final class Holder {
-    private(set) var process: ProcessHandle
+    fileprivate(set) var process: ProcessHandle
 
     init(_ process: consuming ProcessHandle) {
       self.process = process
-    }
-
-    /// Has the process looked at in turn from now on.
-    func closeDescriptor() {
-      process.closeDescriptor()
     }
 
     var identity: ProcessIdentity { process.identity }
   }
 
   private var byPID: [Int32: Holder] = [:]
-  /// Those without a pidfd; some of them may be gone by now.
-  private var unwatched: [Int32] = []
-  private var nextUnwatched = 0
+  /// The pidfds.
+  private var ends: EventQueue
   private var watchedCount = 0
   /// How many pidfds there may be.
   private let descriptorLimit: Int
+  /// Those without a pidfd; some of them may be gone by now.
+  private var unwatched: [Int32] = []
+  private var nextUnwatched = 0
 
-  init(descriptorLimit: Int) {
+  init(descriptorLimit: Int) throws(Errno) {
+    ends = try EventQueue()
     self.descriptorLimit = descriptorLimit
   }
 
-  subscript(pid: Int32) -> Holder? { byPID[pid] }
+  /// What turns readable when a holder ends.
+  var raw: FileDescriptor { ends.raw }
 
   /// Whether there is a descriptor left for one more.
   var canWatchMore: Bool { watchedCount < descriptorLimit }
@@ -42,40 +41,81 @@ struct Holders {
   /// Whether there are some whose ends nobody reports.
   var hasUnwatched: Bool { !unwatched.isEmpty }
 
-  mutating func add(_ holder: Holder) {
+  subscript(pid: Int32) -> Holder? { byPID[pid] }
+
+  /// Adds a holder.
+  ///
+  /// - Throws: Where its end cannot be reported; it is one of those that are
+  ///   looked at in turn then.
+  mutating func add(_ holder: Holder) throws(Errno) {
     let pid = holder.identity.pid
     byPID[pid] = holder
-    if holder.process.raw == nil {
+    guard let descriptor = holder.process.raw else {
       unwatched.append(pid)
-    } else {
+      return
+    }
+    do {
+      try ends.watch(descriptor, as: UInt64(pid))
       watchedCount += 1
+    } catch {
+      holder.process.closeDescriptor()
+      unwatched.append(pid)
+      throw error
     }
   }
 
   mutating func remove(_ holder: Holder) {
     byPID[holder.identity.pid] = nil
-    if holder.process.raw != nil { watchedCount -= 1 }
+    if let descriptor = holder.process.raw {
+      ends.forget(descriptor)
+      watchedCount -= 1
+    }
   }
 
-  /// Looks at some of those whose ends nobody reports, in turn.
+  /// Takes out all those whose ends are reported and have come by now.
   ///
-  /// - Parameter limit: How many to look at, at most.
-  /// - Returns: Those that have ended.
-  mutating func findEnded(atMost limit: Int) -> [Holder] {
-    var ended: [Holder] = []
+  /// - Parameter body: Told of each.
+  /// - Throws: What `epoll_wait(2)` says.
+  mutating func removeEnded(_ body: (Holder) -> Void) throws(Errno) {
+    var count: Int
+    repeat {
+      count = try ends.poll()
+      for index in 0..<count {
+        guard let holder = byPID[Int32(truncatingIfNeeded: ends[index])] else {
+          continue
+        }
+        remove(holder)
+        body(holder)
+      }
+    } while count == EventQueue.capacity
+  }
+
+  /// Takes out some of those whose ends nobody reports.
+  ///
+  /// - Parameters:
+  ///   - limit: How many to look at, at most; they take turns.
+  ///   - body: Told of each that has ended.
+  /// - Returns: Whether there were any.
+  mutating func removeEnded(
+    unwatched limit: Int, _ body: (Holder) -> Void
+  ) -> Bool {
+    var wereAny = false
     for _ in 0..<min(limit, unwatched.count) {
       if nextUnwatched >= unwatched.count { nextUnwatched = 0 }
-      let pid = unwatched[nextUnwatched]
-      if let holder = byPID[pid], holder.process.raw == nil {
+      if let holder = byPID[unwatched[nextUnwatched]],
+        holder.process.raw == nil
+      {
         if !holder.process.hasEnded {
           nextUnwatched += 1
           continue
         }
-        ended.append(holder)
+        remove(holder)
+        body(holder)
+        wereAny = true
       }
       unwatched.swapAt(nextUnwatched, unwatched.count - 1)
       unwatched.removeLast()
     }
-    return ended
+    return wereAny
   }
 }

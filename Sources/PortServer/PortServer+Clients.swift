@@ -105,7 +105,10 @@ extension PortServer {
       statistics.deniedAllocations += 1
       return
     }
-    guard connection.send(VersionOneReply.bytes(of: lease.port)) else {
+    let isSent = VersionOneReply.withBytes(of: lease.port) {
+      connection.send($0)
+    }
+    guard isSent else {
       takeBack(lease)
       log.debug("a client has gone before it got its port")
       return

@@ -20,7 +20,7 @@ extension PortServer {
       return nil
     }
     do {
-      guard let holder = try findHolder(pid) else {
+      guard let (holder, isNew) = try findHolder(pid) else {
         log.info("no port for pid \(pid): no such process")
         return nil
       }
@@ -30,7 +30,7 @@ extension PortServer {
           "the pool is exhausted: \(table.usage.inWords)")
         return nil
       }
-      if holders[pid] == nil { adopt(holder) }
+      if isNew { adopt(holder) }
       log.info(
         """
         leased port \(port) to process \(pid), asked for by uid \(user): \
@@ -51,15 +51,16 @@ extension PortServer {
     }
   }
 
-  /// A process has ended, or it is said so.
-  func holderEnded(_ pid: Int32) {
-    guard let holder = holders[pid] else { return }
-    if holder.process.hasEnded { reclaim(from: holder) }
+  /// Takes the ports of processes back that have ended.
+  ///
+  /// - Throws: What `epoll_wait(2)` says.
+  func reclaimEnded() throws(Errno) {
+    try holders.removeEnded { reclaim(from: $0) }
   }
 
   /// Looks at holders whose ends nobody reports.
   func checkHolders() {
-    reclaimUnwatched(atMost: 256)
+    _ = reclaimUnwatched(atMost: 256)
     holderCheck = holders.hasUnwatched ? Deadline(after: .seconds(1)) : nil
   }
 
@@ -77,30 +78,31 @@ extension PortServer {
   }
 
   /// The process with a pid, which has ports already or may get its first.
-  private func findHolder(_ pid: Int32) throws(Errno) -> Holders.Holder? {
+  private func findHolder(
+    _ pid: Int32
+  ) throws(Errno) -> (Holders.Holder, isNew: Bool)? {
+    // The pid may have become another process's since this turn began.
+    try reclaimEnded()
     if let known = holders[pid] {
-      // The pid may be another's since this turn began.
-      if !known.process.hasEnded { return known }
+      if known.process.raw != nil || !known.process.hasEnded {
+        return (known, isNew: false)
+      }
+      holders.remove(known)
       reclaim(from: known)
     }
     guard
       let process = try ProcessHandle.open(pid, watching: holders.canWatchMore)
     else { return nil }
-    return Holders.Holder(process)
+    return (Holders.Holder(process), isNew: true)
   }
 
   /// Hears of a holder's end from now on.
   private func adopt(_ holder: Holders.Holder) {
-    if let descriptor = holder.process.raw {
-      let source = EventSource.holder(holder.identity.pid)
-      do {
-        try events.watch(descriptor, as: source.token)
-      } catch {
-        warnings.say(.lease, to: log, "cannot watch processes: \(error)")
-        holder.closeDescriptor()
-      }
+    do {
+      try holders.add(holder)
+    } catch {
+      warnings.say(.lease, to: log, "cannot watch processes: \(error)")
     }
-    holders.add(holder)
     if holder.process.raw == nil, holderCheck == nil {
       holderCheck = Deadline(after: .seconds(1))
     }
@@ -108,16 +110,13 @@ extension PortServer {
 
   private func reclaim(from holder: Holders.Holder) {
     let count = table.takeBackAll(of: holder.identity)
-    holders.remove(holder)
     log.debug("process \(holder.identity.pid) has ended; \(count) ports back")
   }
 
   /// - Returns: Whether some have ended.
-  @discardableResult
   private func reclaimUnwatched(atMost limit: Int) -> Bool {
-    let ended = holders.findEnded(atMost: limit)
-    for holder in ended { reclaim(from: holder) }
-    return !ended.isEmpty
+    guard holders.hasUnwatched else { return false }
+    return holders.removeEnded(unwatched: limit) { reclaim(from: $0) }
   }
 }
 

@@ -69,7 +69,7 @@ package final class PortServer {
     // Some descriptors are for probes, `/proc` and the like.
     let descriptors = max(options.descriptorLimit - 32, 2)
     maxClients = max(min(options.maxClients, descriptors / 2), 1)
-    holders = Holders(descriptorLimit: descriptors - maxClients)
+    holders = try Holders(descriptorLimit: descriptors - maxClients)
     notifier = try ServiceNotifier.fromEnvironment()
     watchdogInterval = ServiceManager.watchdogInterval
     self.socket = socket
@@ -84,6 +84,7 @@ package final class PortServer {
   /// - Throws: Where the system does not let it wait or listen.
   package func run() throws(Errno) {
     try events.watch(signals.raw, as: EventSource.signals.token)
+    try events.watch(holders.raw, as: EventSource.holders.token)
     try listen()
     if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
     notifier?.send(.ready)
@@ -101,7 +102,7 @@ package final class PortServer {
     for index in 0..<count {
       switch EventSource(token: events[index]) {
       case .signals: readSignals()
-      case .holder(let pid): holderEnded(pid)
+      case .holders: try reclaimEnded()
       case .client, .listener: break
       }
     }
@@ -110,7 +111,7 @@ package final class PortServer {
       switch EventSource(token: events[index]) {
       case .client(let number): hear(from: number)
       case .listener: someoneConnects = true
-      case .signals, .holder: break
+      case .signals, .holders: break
       }
     }
     if someoneConnects { _ = accept(atMost: Self.acceptBatch) }

@@ -60,6 +60,10 @@ int chs_signal_next(int descriptor) {
   return -1;
 }
 
+int chs_reserve_space(int descriptor, off_t offset, off_t count) {
+  return fallocate(descriptor, 0, offset, count);
+}
+
 int chs_rename_without_replacing(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }

@@ -75,6 +75,19 @@ package struct File: ~Copyable, Sendable {
     _ = try systemCall { ftruncate(descriptor.raw.rawValue, off_t(size)) }
   }
 
+  /// Takes space for a part of the file, without changing what can be read there
+  /// (fallocate(2)); where the file system cannot do that, it takes none.
+  package func reserveSpace(from offset: Int, count: Int) throws(Errno) {
+    do {
+      _ = try systemCall {
+        chs_reserve_space(
+          descriptor.raw.rawValue, off_t(offset), off_t(count))
+      }
+    } catch {
+      guard error == .notSupported else { throw error }
+    }
+  }
+
   /// Waits for the lock that one open file at a time can have (flock(2)).
   ///
   /// It ends with ``unlock()``, or with the process, however that ends.
@@ -111,10 +124,31 @@ package func renameFile(_ path: String, to new: String) throws(Errno) {
   _ = try systemCall { chs_rename_without_replacing(path, new) }
 }
 
+/// Renames a file, which takes the place of the one that has the name now
+/// (rename(2)).
+package func replaceFile(_ path: String, with new: String) throws(Errno) {
+  _ = try systemCall { rename(new, path) }
+}
+
 /// Gives each of two files the other's name, at once (renameat2(2),
 /// `RENAME_EXCHANGE`).
 package func exchangeFiles(_ one: String, _ other: String) throws(Errno) {
   _ = try systemCall { chs_exchange_names(one, other) }
+}
+
+/// The names of what is in a directory (readdir(3)).
+package func fileNames(in directory: String) throws(Errno) -> [String] {
+  guard let stream = opendir(directory) else { throw Errno(rawValue: errno) }
+  defer { closedir(stream) }
+  var names: [String] = []
+  while let entry = readdir(stream) {
+    withUnsafePointer(to: &entry.pointee.d_name) { name in
+      name.withMemoryRebound(to: CChar.self, capacity: 256) {
+        names.append(String(cString: $0))
+      }
+    }
+  }
+  return names
 }
 
 /// Removes a file (unlink(2)); that there is none is no error.

@@ -64,6 +64,23 @@ package struct ProcessHandle: ~Copyable {
     }
   }
 
+  /// Finds a process that was known before.
+  ///
+  /// - Parameters:
+  ///   - identity: The process.
+  ///   - watching: As for ``open(_:watching:)``.
+  /// - Returns: `nil` where it has ended. One that cannot be looked at counts as
+  ///   alive: a doubt must never free a lease.
+  package static func open(
+    _ identity: ProcessIdentity, watching: Bool
+  ) -> ProcessHandle? {
+    let descriptor = watching ? try? Descriptor(ofProcess: identity.pid) : nil
+    if !identity.isAlive { return nil }
+    let handle = ProcessHandle(identity: identity, descriptor: descriptor)
+    if handle.hasEnded { return nil }
+    return handle
+  }
+
   /// Whether the process has ended, reaped or not.
   package var hasEnded: Bool {
     guard let raw else { return !identity.isAlive }

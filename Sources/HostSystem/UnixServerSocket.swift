@@ -11,6 +11,7 @@ package struct UnixServerSocket: ~Copyable {
   package let address: UnixAddress
   /// The socket file that was made for it, if one was.
   private let file: SocketFile?
+  private let mode: UInt32
 
   /// Listens at an address.
   ///
@@ -38,7 +39,8 @@ package struct UnixServerSocket: ~Copyable {
           return try Self.listen(number, at: address, mode: mode)
         }
       }
-    self.init(descriptor: descriptor, address: address, file: file)
+    self.init(
+      descriptor: descriptor, address: address, file: file, mode: mode)
   }
 
   /// Takes over a socket that somebody else has made, and who also removes
@@ -59,12 +61,15 @@ package struct UnixServerSocket: ~Copyable {
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
     _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
     self.init(
-      descriptor: Descriptor(owning: inherited), address: address, file: nil)
+      descriptor: Descriptor(owning: inherited), address: address, file: nil,
+      mode: 0)
   }
 
   private init(
-    descriptor: consuming Descriptor, address: UnixAddress, file: SocketFile?
+    descriptor: consuming Descriptor, address: UnixAddress, file: SocketFile?,
+    mode: UInt32
   ) {
+    self.mode = mode
     self.descriptor = descriptor
     self.address = address
     self.file = file
@@ -103,6 +108,17 @@ package struct UnixServerSocket: ~Copyable {
     try? SocketFile.withDirectoryLocked(of: address) {
       () throws(UnixServerSocketError) in file.remove()
     }
+  }
+
+  /// Whether its file is still there, so that it can be connected to; that of
+  /// others is their business.
+  package var isInPlace: Bool { file?.isInPlace ?? true }
+
+  /// Another socket that listens at the same address.
+  ///
+  /// - Throws: As ``init(binding:mode:)``.
+  package func replacement() throws(UnixServerSocketError) -> UnixServerSocket {
+    try UnixServerSocket(binding: address, mode: mode)
   }
 
   private static func makeSocket()
@@ -186,10 +202,14 @@ private struct SocketFile {
 
   /// Removes the file, unless it is another one by now.
   func remove() {
-    guard let status = try? Stat(path, followTargetSymlink: false),
-      status.deviceID == device, status.inode == inode
-    else { return }
-    unlink(path)
+    if isInPlace { unlink(path) }
+  }
+
+  var isInPlace: Bool {
+    guard let status = try? Stat(path, followTargetSymlink: false) else {
+      return false
+    }
+    return status.deviceID == device && status.inode == inode
   }
 
   /// Removes a socket file that nobody listens on.

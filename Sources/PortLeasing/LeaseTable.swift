@@ -13,6 +13,8 @@ package import SystemPackage
 ///   again only when the free ones have run out, and then not before a while
 ///   has passed since the last look.
 /// - **in use**: as before; it was looked at thoroughly, so it does not linger.
+/// - **doubtful**: it may have been leased by a server before this one. It is
+///   leased when there is no other.
 /// - or that of its holder.
 ///
 /// It opens nothing and reads no clock: what it has to know is handed in. That a
@@ -24,7 +26,10 @@ package struct LeaseTable {
   private var free = PortQueue()
   private var taken = PortQueue()
   private var inUse = PortQueue()
+  private var doubtful = PortQueue()
   private var holders: [ProcessIdentity: PortQueue] = [:]
+  /// How many ports each user has asked for.
+  private var userCounts: [UInt32: Int] = [:]
   /// What is known of each port, by port, from the pool's smallest on.
   private var states: [State]
   private let base: Int
@@ -33,6 +38,7 @@ package struct LeaseTable {
     case free
     case taken(lookedAt: UInt64)
     case inUse(lookedAt: UInt64)
+    case doubtful
     case leased(Lease)
   }
 
@@ -61,7 +67,8 @@ package struct LeaseTable {
   package var usage: PoolUsage {
     let parked = taken.count + inUse.count
     return PoolUsage(
-      ports: portCount, leased: portCount - free.count - parked, inUse: parked)
+      ports: portCount,
+      leased: portCount - free.count - doubtful.count - parked, inUse: parked)
   }
 
   private subscript(port: UInt16) -> State {
@@ -72,6 +79,30 @@ package struct LeaseTable {
   /// How many ports a process has.
   package func portCount(of holder: ProcessIdentity) -> Int {
     holders[holder]?.count ?? 0
+  }
+
+  /// How many ports a user has asked for that are leased still.
+  package func portCount(ofUser user: UInt32) -> Int {
+    userCounts[user] ?? 0
+  }
+
+  /// All leases, by port.
+  package var leases: [(port: UInt16, lease: Lease)] {
+    states.indices.compactMap { index in
+      guard case .leased(let lease) = states[index] else { return nil }
+      return (UInt16(base + index), lease)
+    }
+  }
+
+  /// Takes over a lease that a server before this one has given, on a port of
+  /// the pool.
+  package mutating func restore(_ lease: Lease, of port: UInt16) {
+    move(port, to: .leased(lease))
+  }
+
+  /// Leases a port only when there is no other, for somebody may have it.
+  package mutating func distrust(_ port: UInt16) {
+    if case .free = self[port] { move(port, to: .doubtful) }
   }
 
   /// How long a port that somebody outside uses is not looked at again.
@@ -86,22 +117,16 @@ package struct LeaseTable {
   /// A lingering port is leased only where no free one was found.
   ///
   /// - Parameters:
-  ///   - holder: Who it is for, who is alive.
-  ///   - user: Who asks.
-  ///   - now: The time, in nanoseconds since boot.
+  ///   - lease: Who it is for, who is alive; who asks; and the time.
   ///   - ports: The host.
   /// - Returns: The port, or that there is none.
   /// - Throws: What a probe says that cannot be made; nothing is leased then.
   package mutating func lease(
-    to holder: ProcessIdentity, user: UInt32, now: UInt64,
-    on ports: some PortConditions
+    _ lease: Lease, on ports: some PortConditions
   ) throws(Errno) -> Outcome {
     var checked = 0
-    let port = try findPort(at: now, on: ports, &checked)
-    if let port {
-      let lease = Lease(holder: holder, user: user, leasedAt: now)
-      move(port, to: .leased(lease))
-    }
+    let port = try findPort(at: lease.leasedAt, on: ports, &checked)
+    if let port { move(port, to: .leased(lease)) }
     return Outcome(port: port, portsChecked: checked)
   }
 
@@ -147,6 +172,12 @@ package struct LeaseTable {
       case .inUse, .denied: move(port, to: .inUse(lookedAt: now))
       }
     }
+    for _ in 0..<Self.thoroughLooks where !doubtful.isEmpty {
+      let port = doubtful.first
+      checked += 1
+      if try ports.isFree(port) { return port }
+      move(port, to: .taken(lookedAt: now))
+    }
     return nil
   }
 
@@ -158,7 +189,7 @@ package struct LeaseTable {
       switch self[port] {
       case .taken(let time), .inUse(let time):
         if time <= earliest { (due, earliest) = (port, time) }
-      case .free, .leased: break
+      case .free, .doubtful, .leased: break
       }
     }
     return due
@@ -170,8 +201,11 @@ package struct LeaseTable {
     case .free: queues.remove(port, from: &free)
     case .taken: queues.remove(port, from: &taken)
     case .inUse: queues.remove(port, from: &inUse)
+    case .doubtful: queues.remove(port, from: &doubtful)
     case .leased(let lease):
       let holder = lease.holder
+      let others = portCount(ofUser: lease.user) - 1
+      userCounts[lease.user] = others > 0 ? others : nil
       queues.remove(port, from: &holders[holder, default: PortQueue()])
       if holders[holder]?.isEmpty == true { holders[holder] = nil }
     }
@@ -179,7 +213,9 @@ package struct LeaseTable {
     case .free: queues.append(port, to: &free)
     case .taken: queues.append(port, to: &taken)
     case .inUse: queues.append(port, to: &inUse)
+    case .doubtful: queues.append(port, to: &doubtful)
     case .leased(let lease):
+      userCounts[lease.user, default: 0] += 1
       queues.append(port, to: &holders[lease.holder, default: PortQueue()])
     }
     self[port] = state

@@ -49,8 +49,16 @@ package enum LedgerProblem: Hashable, Sendable {
 extension LeasingError: CustomStringConvertible {
   /// What is wrong, and what to do about it.
   package var description: String {
+    description(elsewhere: "in PORTPICKER_LEDGER")
+  }
+
+  /// What is wrong, and what to do about it.
+  ///
+  /// - Parameter elsewhere: Where another file can be named.
+  package func description(elsewhere: String) -> String {
     switch self {
-    case .ledger(let problem, let path): problem.description(of: path)
+    case .ledger(let problem, let path):
+      problem.description(of: path, "name another file \(elsewhere)")
     case .probe(let port, let errno):
       "cannot probe port \(port): \(errno)"
         + (errno.advice.map { "; " + $0 } ?? "")
@@ -59,9 +67,8 @@ extension LeasingError: CustomStringConvertible {
 }
 
 extension LedgerProblem {
-  fileprivate func description(of path: String) -> String {
-    let elsewhere = "name another file in PORTPICKER_LEDGER"
-    return switch self {
+  fileprivate func description(of path: String, _ elsewhere: String) -> String {
+    switch self {
     case .system(let errno):
       "cannot use the ledger '\(path)': \(errno); "
         + (errno.advice ?? "make it readable and writable")
@@ -86,7 +93,7 @@ extension LedgerProblem {
     case .noPlace:
       "the ledger's directory can be made neither in \(path); \(elsewhere)"
     case .relativePath:
-      "PORTPICKER_LEDGER is '\(path)', another file in every directory; "
+      "the ledger's path '\(path)' is another file in every directory; "
         + "begin it with '/'"
     case .otherNamespace:
       "the ledger '\(path)' is of another network or pid namespace, maybe "

@@ -11,9 +11,7 @@ import SystemPackage
 ///
 /// One value serves all threads of a process.
 package final class Ledger: Sendable {
-  package let location: LedgerLocation
-  private let context: LedgerContext
-  private let warn: @Sendable (LedgerWarning) -> Void
+  private let store: LedgerStore
   /// The file, kept open from call to call.
   ///
   /// A child made by fork(2) shares it with its parent, and with it the lock:
@@ -31,10 +29,10 @@ package final class Ledger: Sendable {
     at location: LedgerLocation, context: LedgerContext,
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
-    self.location = location
-    self.context = context
-    self.warn = warn
+    store = LedgerStore(at: location, context: context, warn: warn)
   }
+
+  package var location: LedgerLocation { store.location }
 
   /// Leases ports.
   ///
@@ -57,13 +55,13 @@ package final class Ledger: Sendable {
         header.cursor == 0 ? request.pool.randomPort() : header.cursor
       var search = LeaseSearch(request, under: conditions)
       let outcome = try search.run(from: cursor) { port throws(LeasingError) in
-        try self.step { () throws(Errno) in try file.record(of: port) }
+        try self.store.step { () throws(Errno) in try file.record(of: port) }
       }
       if case .leased(let ports) = outcome {
         let lease = Lease(
           holder: request.holder, user: request.user, leasedAt: now)
         header.cursor = ports[ports.count - 1]
-        try self.step { () throws(Errno) in
+        try self.store.step { () throws(Errno) in
           try Self.write(lease, for: ports, header, to: file)
         }
       }
@@ -84,7 +82,7 @@ package final class Ledger: Sendable {
     _ ports: [UInt16], of holder: ProcessIdentity, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.step { () throws(Errno) in
+      try self.store.step { () throws(Errno) in
         for port in ports {
           guard case .lease(let lease) = try file.record(of: port),
             lease.holder == holder
@@ -109,11 +107,7 @@ package final class Ledger: Sendable {
       throw error
     }
   }
-}
 
-// MARK: - Opening and mending
-
-extension Ledger {
   /// Calls `body` with the file locked and its header read.
   private func withLockedFile<Result: Sendable>(
     until deadline: Deadline,
@@ -125,180 +119,19 @@ extension Ledger {
       for _ in 0..<100 {
         let pid = currentPID()
         let file =
-          if let open, open.pid == pid { open.file } else { try self.open() }
+          if let open, open.pid == pid { open.file } else { try store.open() }
         open = (file, pid)
-        guard try step({ () throws(Errno) in try file.lock(until: deadline) })
-        else { throw problem(.locked(by: lockHolder())) }
+        guard
+          try store.step({ () throws(Errno) in try file.lock(until: deadline) })
+        else { throw store.locked }
         defer { file.unlock() }
-        if var header = try verify(file) {
+        if var header = try store.verify(file) {
           file.isVerified = true
           return try body(file, &header)
         }
         open = nil
       }
-      throw problem(.unstable)
+      throw store.problem(.unstable)
     }
-  }
-
-  private func open() throws(LeasingError) -> LedgerFile {
-    for _ in 0..<100 {
-      do {
-        return try LedgerFile(
-          File(openingExisting: location.path), boot: context.boot)
-      } catch {
-        switch error {
-        case .noSuchFileOrDirectory: break
-        case .tooManySymbolicLinkLevels: throw problem(.symbolicLink)
-        case .isDirectory, .noSuchAddressOrDevice: throw problem(.notAFile)
-        default: throw problem(.system(error))
-        }
-      }
-      try makeFile(salvaging: nil) { temporary throws(Errno) in
-        try renameFile(temporary, to: location.path)
-      }
-    }
-    throw problem(.unstable)
-  }
-
-  /// Looks whether a locked file is the ledger, and mends it.
-  ///
-  /// - Returns: The header, or `nil` where the path names another file by now,
-  ///   which is to be opened.
-  private func verify(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader?
-  {
-    let status: Stat
-    do {
-      status = try Stat(location.path, followTargetSymlink: false)
-    } catch {
-      guard error == .noSuchFileOrDirectory else {
-        throw problem(.system(error))
-      }
-      // Somebody removed it. What we still have of it goes into the next one.
-      try makeFile(salvaging: file) { temporary throws(Errno) in
-        try renameFile(temporary, to: location.path)
-      }
-      return nil
-    }
-    guard status.deviceID == file.device, status.inode == file.inode else {
-      return nil
-    }
-    guard status.type == .regular else { throw problem(.notAFile) }
-    guard status.linkCount == 1 else { throw problem(.hardLinks) }
-    return try mend(file, of: Int(status.size))
-  }
-
-  /// Puts right what is wrong with a locked file's content.
-  ///
-  /// - Returns: The header, or `nil` where the file was set aside.
-  private func mend(
-    _ file: LedgerFile, of size: Int
-  ) throws(LeasingError) -> LedgerHeader? {
-    if size == 0 {
-      // A file that the user has made for us is empty, too; one that we know,
-      // or that is in our own place, was not.
-      if file.isVerified || location.isPrivate {
-        warn(.truncated(path: location.path))
-      }
-      return try begin(file)
-    }
-    let words = try step { () throws(Errno) in try file.headerWords() }
-    guard let header = LedgerHeader(words) else {
-      try setAside(file)
-      return nil
-    }
-    // Nobody who held a port then is alive now.
-    if header.context.boot != context.boot { return try begin(file) }
-    guard header.context == context else { throw problem(.otherNamespace) }
-    if size < LedgerFormat.fileSize {
-      try step { () throws(Errno) in try file.fillWithDamage(from: size) }
-      warn(.truncated(path: location.path))
-    } else if size > LedgerFormat.fileSize {
-      try step { () throws(Errno) in try file.resize() }
-      warn(.overlong(path: location.path))
-    }
-    return header
-  }
-
-  private var newHeader: LedgerHeader {
-    LedgerHeader(context: context, cursor: 0)
-  }
-
-  private func begin(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader {
-    let header = newHeader
-    try step { () throws(Errno) in try file.begin(header) }
-    return header
-  }
-
-  /// Renames a file that is no ledger of ours and puts a new ledger in its
-  /// place, with the leases that can still be read.
-  private func setAside(_ file: LedgerFile) throws(LeasingError) {
-    var newPath = ""
-    let leases = try makeFile(salvaging: file) { temporary throws(Errno) in
-      for number in 1... {
-        newPath = "\(location.path).set-aside-\(number)"
-        do throws(Errno) {
-          try renameFile(temporary, to: newPath)
-          break
-        } catch {
-          guard error == .fileExists else { throw error }
-          if number == 1000 { throw .noSpace }
-        }
-      }
-      // Whoever opens the path finds one file or the other.
-      try exchangeFiles(newPath, location.path)
-    }
-    warn(.setAside(path: location.path, newPath: newPath, leases: leases))
-  }
-
-  /// Makes a ledger and lets `place` give it its name, so that nobody ever
-  /// opens half of one.
-  ///
-  /// - Parameters:
-  ///   - old: A file whose leases, as far as they can be read, are copied.
-  ///   - place: Renames the file; that its new name is taken by somebody who
-  ///     was faster is no error.
-  /// - Returns: How many leases were copied.
-  /// - Throws: Why the file cannot be made.
-  @discardableResult
-  private func makeFile(
-    salvaging old: LedgerFile?, place: (String) throws(Errno) -> Void
-  ) throws(LeasingError) -> Int {
-    try location.restoreDirectory()
-    let temporary = "\(location.path).new-\(currentPID())"
-    return try step { () throws(Errno) in
-      // One that a process with our pid left when it was killed.
-      try removeFile(temporary)
-      let file = try LedgerFile(File(creating: temporary), boot: context.boot)
-      var leases = 0
-      do throws(Errno) {
-        try file.begin(newHeader)
-        leases = try old?.copyLeases(to: file) ?? 0
-        try place(temporary)
-      } catch {
-        try? removeFile(temporary)
-        if error != .fileExists { throw error }
-      }
-      return leases
-    }
-  }
-
-  /// Says which ledger a system's error is about.
-  private func step<Result>(
-    _ body: () throws(Errno) -> Result
-  ) throws(LeasingError) -> Result {
-    do {
-      return try body()
-    } catch {
-      throw problem(.system(error))
-    }
-  }
-
-  private func problem(_ problem: LedgerProblem) -> LeasingError {
-    .ledger(problem, path: location.path)
-  }
-
-  private func lockHolder() -> Int32? {
-    guard let status = try? Stat(location.path) else { return nil }
-    return HostSystem.lockHolder(of: status)
   }
 }

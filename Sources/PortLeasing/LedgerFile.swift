@@ -111,6 +111,15 @@ final class LedgerFile {
     return count
   }
 
+  /// Takes the space for the records of some ports, so that writing them later
+  /// does not fail for want of it.
+  func reserveSpace(for ports: ClosedRange<UInt16>) throws(Errno) {
+    let start = LedgerFormat.offset(of: ports.lowerBound)
+    let end = LedgerFormat.offset(of: ports.upperBound)
+    try file.reserveSpace(
+      from: start, count: end + LedgerFormat.recordSize - start)
+  }
+
   /// Empties the file and begins a ledger in it.
   func begin(_ header: LedgerHeader) throws(Errno) {
     try file.resize(to: 0)

@@ -1,4 +1,5 @@
 package import HostSystem
+package import SystemPackage
 
 /// How a ledger is laid out in its file.
 ///
@@ -69,6 +70,15 @@ package struct LedgerContext: Hashable, Sendable {
     self.network = network
     self.process = process
     self.time = time
+  }
+
+  /// That of this process.
+  ///
+  /// - Throws: Where `/proc` does not say.
+  package static func current() throws(Errno) -> LedgerContext {
+    LedgerContext(
+      boot: try bootIdentifier(), network: try .network(),
+      process: try .process(), time: try .time())
   }
 }
 

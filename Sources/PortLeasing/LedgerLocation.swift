@@ -1,4 +1,4 @@
-import HostSystem
+package import HostSystem
 import SystemPackage
 
 /// Where a ledger is.
@@ -23,6 +23,57 @@ package struct LedgerLocation: Hashable, Sendable {
     privateDirectory = nil
   }
 
+  /// The ledger of a server: one for an address, in a directory.
+  ///
+  /// - Parameters:
+  ///   - address: The server's address.
+  ///   - directory: An existing directory that is the server's own.
+  package init(ofServerAt address: UnixAddress, in directory: String) {
+    path = "\(directory)/\(Self.name(ofServerAt: address))"
+    privateDirectory = nil
+  }
+
+  /// The ledger of a server: one for an address, where a user's ledgers are.
+  ///
+  /// - Parameters:
+  ///   - address: The server's address.
+  ///   - user: The server's user.
+  ///   - context: As for ``init(ofUser:context:parents:)``.
+  /// - Throws: As that.
+  package init(
+    ofServerAt address: UnixAddress, user: UInt32, context: LedgerContext
+  ) throws(LeasingError) {
+    try self.init(
+      Self.name(ofServerAt: address), ofUser: user, context: context,
+      parents: ["/dev/shm", "/tmp"])
+  }
+
+  /// A file in the same directory as another ledger.
+  init(of path: String, besides other: LedgerLocation) {
+    self.path = path
+    privateDirectory = other.privateDirectory
+  }
+
+  /// A file's name for an address: what can be read of it, and a number that
+  /// tells it from the others.
+  private static func name(ofServerAt address: UnixAddress) -> String {
+    let text = address.isAbstract ? address.text : absolutePath(address.text)
+    let readable = text.unicodeScalars.map { scalar in
+      switch scalar {
+      case "a"..."z", "A"..."Z", "0"..."9", ".", "_": Character(scalar)
+      default: "-" as Character
+      }
+    }
+    // FNV-1a: it need not withstand anybody, for whoever chooses the address
+    // chooses the file as well.
+    var number: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in text.utf8 {
+      number = (number ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
+    }
+    return "server-\(String(readable.suffix(64)))-"
+      + String(number, radix: 16)
+  }
+
   /// The one place for a user, whatever the environment says.
   ///
   /// The directory is made if it has to be. The next parent is tried only
@@ -40,12 +91,19 @@ package struct LedgerLocation: Hashable, Sendable {
     ofUser user: UInt32, context: LedgerContext,
     parents: [String] = ["/dev/shm", "/tmp"]
   ) throws(LeasingError) {
+    try self.init("ledger", ofUser: user, context: context, parents: parents)
+  }
+
+  private init(
+    _ name: String, ofUser user: UInt32, context: LedgerContext,
+    parents: [String]
+  ) throws(LeasingError) {
     for parent in parents {
       let directory = "\(parent)/portpicker-\(user)"
       guard try Self.prepare(directory, for: user) else { continue }
       privateDirectory = directory
       path =
-        "\(directory)/ledger-net\(context.network.identifier)"
+        "\(directory)/\(name)-net\(context.network.identifier)"
         + "-pid\(context.process.identifier)"
         + (context.time == .hostTime ? "" : "-time\(context.time.identifier)")
       return

@@ -10,6 +10,12 @@ package struct PortPool: Hashable, Sendable {
 
   package var isEmpty: Bool { ranges.isEmpty }
 
+  /// From the smallest of its ports to the largest; of an empty pool, 1.
+  package var bounds: ClosedRange<UInt16> {
+    guard let first = ranges.first, let last = ranges.last else { return 1...1 }
+    return first.lowerBound...last.upperBound
+  }
+
   /// A pool of all the ports in some ranges, which may overlap.
   ///
   /// Port 0 is no port and is left out.

@@ -118,9 +118,7 @@ extension Picker {
   static func locateLedger() throws(PortPickerError) -> Ledger {
     let context: LedgerContext
     do throws(Errno) {
-      context = LedgerContext(
-        boot: try bootIdentifier(), network: try .network(),
-        process: try .process(), time: try .time())
+      context = try .current()
     } catch {
       throw PortPickerError(
         .systemFailure,

@@ -3,7 +3,7 @@ enum EventSource {
   case listener
   case signals
   /// The ends of processes.
-  case holders
+  case processes
   /// The client on this descriptor.
   case client(Int32)
 
@@ -13,7 +13,7 @@ enum EventSource {
     switch self {
     case .listener: 0
     case .signals: 1
-    case .holders: 2
+    case .processes: 2
     case .client(let number): Self.client | UInt64(number)
     }
   }
@@ -23,7 +23,7 @@ enum EventSource {
       switch token {
       case 0: .listener
       case 1: .signals
-      case 2: .holders
+      case 2: .processes
       default: .client(Int32(truncatingIfNeeded: token))
       }
   }

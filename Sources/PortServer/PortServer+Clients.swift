@@ -99,20 +99,33 @@ extension PortServer {
   private func answer(
     _ request: VersionOneRequest, on connection: borrowing UnixConnection
   ) {
-    // Nobody knows a user with this number (nobody's is another).
-    let user = (try? connection.peer)?.user ?? .max
-    guard let lease = lease(to: request.pid, askedBy: user) else {
+    let pid = request.pid
+    do throws(Denial) {
+      let peer: PeerCredentials
+      do {
+        peer = try connection.peer
+      } catch {
+        throw .broken("who asks cannot be told: \(error)")
+      }
+      let (port, holder) = try lease(to: pid, askedBy: peer)
+      let isSent = VersionOneReply.withBytes(of: port) { connection.send($0) }
+      guard isSent else {
+        takeBack(port, of: holder)
+        log.debug("a client has gone before it got its port")
+        return
+      }
+      statistics.totalAllocations += 1
+      log.info(
+        """
+        leased port \(port) to process \(holder.pid), asked for by uid \
+        \(peer.user): \(commandLine(ofProcess: holder.pid))
+        """)
+    } catch {
       statistics.deniedAllocations += 1
-      return
+      log.info("no port for process \(pid): \(error)")
+      if let (topic, text) = error.warning {
+        warnings.say(topic, to: log, text)
+      }
     }
-    let isSent = VersionOneReply.withBytes(of: lease.port) {
-      connection.send($0)
-    }
-    guard isSent else {
-      takeBack(lease)
-      log.debug("a client has gone before it got its port")
-      return
-    }
-    statistics.totalAllocations += 1
   }
 }

@@ -1,6 +1,6 @@
 package import HostSystem
 package import Logging
-import PortLeasing
+package import PortLeasing
 import PortProtocol
 package import SystemPackage
 
@@ -14,8 +14,8 @@ package import SystemPackage
 /// 2. clients that are connected, for they came first;
 /// 3. a bounded number of new ones, so that clients who keep coming starve
 ///    nobody;
-/// 4. what is due: clients who take too long, and the service manager, who wants
-///    to hear that all is well.
+/// 4. what is due: clients who take too long; once a second, what nobody reports;
+///    and the service manager, who wants to hear that all is well.
 ///
 /// epoll is level-triggered: what a turn leaves is reported in the next. Nothing
 /// in a turn waits; what a client costs is bounded, whatever it does.
@@ -25,7 +25,13 @@ package final class PortServer {
   var events: EventQueue
   var statistics: ServerStatistics
   var table: LeaseTable
-  var holders: Holders
+  var processes: KnownProcesses
+  /// Processes without ports that are known for a while, the oldest first.
+  var idle: [Int32] = []
+  let maxIdle: Int
+  /// Where leases are written down, if they are.
+  let ledger: ServerLedger?
+  let ownUser = effectiveUserID()
   /// Those who have not sent a whole request yet, by descriptor.
   var clients: [Int32: Client] = [:]
   /// When clients have to be looked at for those who take too long.
@@ -33,7 +39,7 @@ package final class PortServer {
   let maxClients: Int
   var warnings = RareWarnings()
 
-  private let socket: UnixServerSocket
+  private var socket: UnixServerSocket
   private let signals: SignalQueue
   private let notifier: ServiceNotifier?
   private let watchdogInterval: Duration?
@@ -42,8 +48,8 @@ package final class PortServer {
   private var isListening = false
   /// When to accept again after the system ran short of something.
   private var acceptPause: Deadline?
-  /// When to look at holders whose ends nobody reports.
-  var holderCheck: Deadline?
+  /// When to look after what others may have changed.
+  private var upkeep = Deadline(after: .seconds(1))
   private var isStopping = false
 
   /// How many clients are accepted in a turn.
@@ -54,13 +60,15 @@ package final class PortServer {
   /// - Parameters:
   ///   - socket: Where it listens.
   ///   - options: How it serves.
+  ///   - ledger: Where leases are written down, if they are.
   ///   - signals: What tells it to stop.
   ///   - log: Where it says what it does.
-  /// - Throws: What the system is short of.
+  /// - Throws: What the system is short of, or `LeasingError` where the ledger
+  ///   cannot be read.
   package init(
     listeningOn socket: consuming UnixServerSocket, options: ServerOptions,
-    signals: consuming SignalQueue, log: Logger
-  ) throws(Errno) {
+    ledger: ServerLedger?, signals: consuming SignalQueue, log: Logger
+  ) throws {
     self.options = options
     self.log = log
     events = try EventQueue()
@@ -69,11 +77,18 @@ package final class PortServer {
     // Some descriptors are for probes, `/proc` and the like.
     let descriptors = max(options.descriptorLimit - 32, 2)
     maxClients = max(min(options.maxClients, descriptors / 2), 1)
-    holders = try Holders(descriptorLimit: descriptors - maxClients)
+    let processLimit = descriptors - maxClients
+    processes = try KnownProcesses(descriptorLimit: processLimit)
+    maxIdle = min(256, max(processLimit / 4, 1))
+    self.ledger = ledger
     notifier = try ServiceNotifier.fromEnvironment()
     watchdogInterval = ServiceManager.watchdogInterval
     self.socket = socket
     self.signals = signals
+    if let ledger {
+      try restoreLeases(from: ledger)
+      ledger.removeStaleLedgers()
+    }
   }
 
   /// Serves until `SIGINT` or `SIGTERM` comes.
@@ -84,7 +99,7 @@ package final class PortServer {
   /// - Throws: Where the system does not let it wait or listen.
   package func run() throws(Errno) {
     try events.watch(signals.raw, as: EventSource.signals.token)
-    try events.watch(holders.raw, as: EventSource.holders.token)
+    try events.watch(processes.raw, as: EventSource.processes.token)
     try listen()
     if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
     notifier?.send(.ready)
@@ -93,6 +108,8 @@ package final class PortServer {
     signals.restoreDefaults()
     socket.removeFile()
     drain()
+    try? reclaimEnded()
+    if table.leases.isEmpty { ledger?.remove() }
     logStatistics()
     log.notice("stopped")
   }
@@ -102,7 +119,7 @@ package final class PortServer {
     for index in 0..<count {
       switch EventSource(token: events[index]) {
       case .signals: readSignals()
-      case .holders: try reclaimEnded()
+      case .processes: try reclaimEnded()
       case .client, .listener: break
       }
     }
@@ -111,7 +128,7 @@ package final class PortServer {
       switch EventSource(token: events[index]) {
       case .client(let number): hear(from: number)
       case .listener: someoneConnects = true
-      case .signals, .holders: break
+      case .signals, .processes: break
       }
     }
     if someoneConnects { _ = accept(atMost: Self.acceptBatch) }
@@ -149,6 +166,20 @@ extension PortServer {
     isListening = false
   }
 
+  /// Listens anew where the socket file is not there any more.
+  ///
+  /// - Returns: Whether that was so.
+  /// - Throws: Why it cannot.
+  func restoreSocket() throws(UnixServerSocketError) -> Bool {
+    if socket.isInPlace { return false }
+    let new = try socket.replacement()
+    stopListening()
+    // Who has connected to the old one is served.
+    drainQueue()
+    socket = new
+    return true
+  }
+
   /// Accepts and serves.
   ///
   /// - Returns: Whether there may be more.
@@ -174,10 +205,15 @@ extension PortServer {
 
   /// Answers those who have asked by now, and closes the other connections.
   private func drain() {
-    // What comes while this runs must not make it run for ever.
-    for _ in 0..<256 where accept(atMost: Self.acceptBatch) {}
+    drainQueue()
     for client in clients.values { finish(client) }
     clients = [:]
+  }
+
+  /// Accepts those who have connected by now.
+  private func drainQueue() {
+    // What comes while this runs must not make it run for ever.
+    for _ in 0..<256 where !accept(atMost: Self.acceptBatch) { break }
   }
 }
 
@@ -185,12 +221,16 @@ extension PortServer {
 
 extension PortServer {
   private var nextDeadline: Deadline? {
-    [sweep, watchdog, acceptPause, holderCheck].compactMap { $0 }.min()
+    [upkeep, sweep, watchdog, acceptPause].compactMap { $0 }.min()
   }
 
   private func doWhatIsDue() throws(Errno) {
     if let sweep, sweep.hasPassed { sweepClients() }
-    if let holderCheck, holderCheck.hasPassed { checkHolders() }
+    if upkeep.hasPassed {
+      checkUnwatched()
+      lookAfterFiles()
+      upkeep = Deadline(after: .seconds(1))
+    }
     if let acceptPause, acceptPause.hasPassed { self.acceptPause = nil }
     if !isListening, acceptPause == nil, clients.count < maxClients {
       try listen()

@@ -6,17 +6,20 @@ import Logging
 struct RareWarnings {
   enum Topic {
     case accept
+    case broken
     case exhausted
-    case lease
+    case ledger
+    case socketFile
+    case watching
   }
 
   private var silence: [Topic: Deadline] = [:]
 
   mutating func say(
-    _ topic: Topic, to log: Logger, _ message: @autoclosure () -> String
+    _ topic: Topic, to log: Logger, _ message: String
   ) {
     if let silence = silence[topic], !silence.hasPassed { return }
     silence[topic] = Deadline(after: .seconds(60))
-    log.warning("\(message())")
+    log.warning("\(message)")
   }
 }

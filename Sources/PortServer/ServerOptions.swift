@@ -12,6 +12,12 @@ package struct ServerOptions: Sendable {
   package var clientTimeout = Duration.seconds(5)
   /// How long after a client's last byte a request without LF counts.
   package var requestPause = Duration.milliseconds(100)
+  /// Whether everybody may have ports leased to everybody's processes.
+  package var allowsForeignPIDs = false
+  /// How many ports a process may have; `nil` for as many as there are.
+  package var maxPortsPerProcess: Int?
+  /// How many ports a user may have asked for.
+  package var maxPortsPerUser: Int?
   /// How many descriptors this process may have open (`RLIMIT_NOFILE`).
   package var descriptorLimit = 1024
 

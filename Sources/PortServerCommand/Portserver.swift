@@ -58,6 +58,45 @@ struct Portserver: ParsableCommand {
     transform: Self.fileMode)
   var socketMode: UInt32 = 0o666
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      """
+      The file in which leases are written down, so that they outlive this \
+      server: an absolute path. (default: one for the address, in \
+      $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
+      """, valueName: "PATH"))
+  var state: String?
+
+  @Flag(help: "Write no leases down: they end with this server.")
+  var noState = false
+
+  @Flag(help: "Lease ports to other users' processes, too, for everybody.")
+  var allowForeignPids = false
+
+  @Option(
+    help: ArgumentHelp(
+      "How many ports a process may have. (default: no limit)",
+      valueName: "N"))
+  var maxPortsPerProcess: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many ports a user may have asked for. (default: no limit)",
+      valueName: "N"))
+  var maxPortsPerUser: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many clients are served at a time; further ones wait.",
+      valueName: "N"))
+  var maxClients = 1024
+
+  @Option(
+    help: ArgumentHelp(
+      "How long a client may take to send its request.", valueName: "SECONDS"))
+  var clientTimeout = 5.0
+
   @Flag(help: "Log each lease.")
   var verbose = false
 
@@ -77,8 +116,24 @@ struct Portserver: ParsableCommand {
     return mode
   }
 
+  func validate() throws {
+    for (name, value) in [
+      ("--max-ports-per-process", maxPortsPerProcess),
+      ("--max-ports-per-user", maxPortsPerUser), ("--max-clients", maxClients),
+    ] where value.map({ $0 < 1 }) ?? false {
+      throw ValidationError("\(name) has to be 1 or more")
+    }
+    guard clientTimeout > 0, clientTimeout <= 1e9 else {
+      throw ValidationError("--client-timeout has to be above 0")
+    }
+    if noState, state != nil {
+      throw ValidationError("--state and --no-state exclude each other")
+    }
+  }
+
   func run() throws {
     reportBrokenPipes()
+    reportFileSizeLimit()
     var log = Logger(label: "portserver", factory: StandardErrorLog.init)
     if verbose { log.logLevel = .info }
     if debug { log.logLevel = .debug }
@@ -88,22 +143,70 @@ struct Portserver: ParsableCommand {
         "'\(pool)' names no port; ports and ranges within 1-65535 are "
           + "expected in --pool, such as 15000-24999")
     }
-    let socket = try listen(log)
-    var options = ServerOptions(pool: ports)
-    options.descriptorLimit = raiseDescriptorLimit()
     ports.warn(of: .current(), in: log)
-    log.notice(
-      """
-      listening on \(socket.address.text), pid \(currentPID()), with \
-      \(ports.count) ports: \(ports.summary)
-      """)
+    let socket = try listen(log)
+    let address = socket.address
+    let ledger: ServerLedger?
+    do {
+      ledger = noState ? nil : try openLedger(of: address, ports, log)
+    } catch {
+      socket.removeFile()
+      throw error
+    }
     do {
       let server = try PortServer(
-        listeningOn: socket, options: options, signals: try SignalQueue(),
-        log: log)
+        listeningOn: socket, options: options(for: ports), ledger: ledger,
+        signals: try SignalQueue(), log: log)
+      log.notice(
+        """
+        listening on \(address.text), pid \(currentPID()), with \
+        \(ports.count) ports: \(ports.summary)
+        """)
       try server.run()
+    } catch let error as LeasingError {
+      throw Failure(error.text)
     } catch {
       throw Failure("cannot serve: \(error)")
+    }
+  }
+
+  private func options(for pool: PortPool) -> ServerOptions {
+    var options = ServerOptions(pool: pool)
+    options.maxClients = maxClients
+    options.clientTimeout = .seconds(clientTimeout)
+    options.allowsForeignPIDs = allowForeignPids
+    options.maxPortsPerProcess = maxPortsPerProcess
+    options.maxPortsPerUser = maxPortsPerUser
+    options.descriptorLimit = raiseDescriptorLimit()
+    return options
+  }
+
+  private func openLedger(
+    of address: UnixAddress, _ pool: PortPool, _ log: Logger
+  ) throws -> ServerLedger {
+    let context: LedgerContext
+    do {
+      context = try .current()
+    } catch {
+      throw Failure("/proc cannot be read: \(error); mount it")
+    }
+    do throws(LeasingError) {
+      let location =
+        if let state {
+          try LedgerLocation(namedByUser: state)
+        } else if let directory = environmentVariable("RUNTIME_DIRECTORY")?
+          .split(separator: ":").first
+        {
+          LedgerLocation(ofServerAt: address, in: String(directory))
+        } else {
+          try LedgerLocation(
+            ofServerAt: address, user: effectiveUserID(), context: context)
+        }
+      return try ServerLedger(at: location, context: context, pool: pool) {
+        log.warning("\($0)")
+      }
+    } catch {
+      throw Failure("\(error.text), or start with --no-state")
     }
   }
 
@@ -121,7 +224,7 @@ struct Portserver: ParsableCommand {
     do {
       return try UnixServerSocket(binding: address, mode: socketMode)
     } catch {
-      throw Failure("cannot listen on '\(text)': \(error.description)")
+      throw Failure("cannot listen on '\(text)': \(error.text)")
     }
   }
 
@@ -144,7 +247,7 @@ struct Portserver: ParsableCommand {
       }
       return socket
     } catch {
-      throw Failure("cannot use systemd's socket: \(error.description)")
+      throw Failure("cannot use systemd's socket: \(error.text)")
     }
   }
 }

@@ -6,23 +6,30 @@ package final class RunningServer: Sendable {
   package let address: String
   package let process: RunningCommand
   private let log: Collected<String>
+  private let directory: TemporaryDirectory
 
   /// Starts a server; it listens when this returns.
   ///
   /// - Parameters:
   ///   - pool: Its ports, as `--pool` takes them.
   ///   - address: Where it listens; `nil` for a name that nobody else has.
+  ///   - state: The file for its ledger; one of its own unless it is named.
   ///   - arguments: Its other arguments.
   ///   - environment: Variables besides the test's own.
   /// - Throws: What the system says, or ``NotServing``.
   package init(
-    pool: String, address: String? = nil, _ arguments: [String] = [],
+    pool: String, address: String? = nil, state: String? = nil,
+    _ arguments: [String] = [],
     environment: [String: String?] = [:]
   ) throws {
     self.address = address ?? Self.unusedAddress()
+    directory = try TemporaryDirectory()
     process = try Command(
       Command.portserverPath,
-      ["--pool", pool, "--address", self.address] + arguments,
+      ["--pool", pool, "--address", self.address]
+        + (arguments.contains("--no-state")
+          ? [] : ["--state", state ?? directory.file("ledger")])
+        + arguments,
       environment: environment
     ).start()
     log = Collected()

@@ -49,6 +49,9 @@ int chs_signal_open(const sigset_t *signals);
 /// The next signal that a signalfd has; -1 with EAGAIN if there is none.
 int chs_signal_next(int descriptor);
 
+/// fallocate(2), which takes space for a part of a file.
+int chs_reserve_space(int descriptor, off_t offset, off_t count);
+
 /// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where `to` is taken.
 int chs_rename_without_replacing(const char *from, const char *to);
 

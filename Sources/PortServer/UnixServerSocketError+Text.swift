@@ -1,8 +1,8 @@
-import HostSystem
+package import HostSystem
 
 extension UnixServerSocketError {
   /// What is wrong, and what to do about it.
-  var description: String {
+  package var text: String {
     switch self {
     case .inUse(let pid?):
       "process \(pid) listens there; end it, or name another address in "

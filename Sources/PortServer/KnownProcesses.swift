@@ -1,23 +1,12 @@
 import HostSystem
 import SystemPackage
 
-/// The processes that have ports, and how their ends are heard of.
+/// The processes that the server knows, and how their ends are heard of.
 ///
 /// A process has one pidfd, however many ports it has. Where there are more
 /// processes than descriptors, the rest is looked at in turn, by start time.
-struct Holders: ~Copyable {
-  /// A holder; it is one object for as long as the process has ports.
-  final class Holder {
-    fileprivate(set) var process: ProcessHandle
-
-    init(_ process: consuming ProcessHandle) {
-      self.process = process
-    }
-
-    var identity: ProcessIdentity { process.identity }
-  }
-
-  private var byPID: [Int32: Holder] = [:]
+struct KnownProcesses: ~Copyable {
+  private var byPID: [Int32: KnownProcess] = [:]
   /// The pidfds.
   private var ends: EventQueue
   private var watchedCount = 0
@@ -32,7 +21,7 @@ struct Holders: ~Copyable {
     self.descriptorLimit = descriptorLimit
   }
 
-  /// What turns readable when a holder ends.
+  /// What turns readable when a process ends.
   var raw: FileDescriptor { ends.raw }
 
   /// Whether there is a descriptor left for one more.
@@ -41,16 +30,16 @@ struct Holders: ~Copyable {
   /// Whether there are some whose ends nobody reports.
   var hasUnwatched: Bool { !unwatched.isEmpty }
 
-  subscript(pid: Int32) -> Holder? { byPID[pid] }
+  subscript(pid: Int32) -> KnownProcess? { byPID[pid] }
 
-  /// Adds a holder.
+  /// Adds a process.
   ///
   /// - Throws: Where its end cannot be reported; it is one of those that are
   ///   looked at in turn then.
-  mutating func add(_ holder: Holder) throws(Errno) {
-    let pid = holder.identity.pid
-    byPID[pid] = holder
-    guard let descriptor = holder.process.raw else {
+  mutating func add(_ process: KnownProcess) throws(Errno) {
+    let pid = process.pid
+    byPID[pid] = process
+    guard let descriptor = process.raw else {
       unwatched.append(pid)
       return
     }
@@ -58,15 +47,16 @@ struct Holders: ~Copyable {
       try ends.watch(descriptor, as: UInt64(pid))
       watchedCount += 1
     } catch {
-      holder.process.closeDescriptor()
+      process.closeDescriptor()
       unwatched.append(pid)
       throw error
     }
   }
 
-  mutating func remove(_ holder: Holder) {
-    byPID[holder.identity.pid] = nil
-    if let descriptor = holder.process.raw {
+  mutating func remove(_ process: KnownProcess) {
+    guard byPID[process.pid] === process else { return }
+    byPID[process.pid] = nil
+    if let descriptor = process.raw {
       ends.forget(descriptor)
       watchedCount -= 1
     }
@@ -76,16 +66,15 @@ struct Holders: ~Copyable {
   ///
   /// - Parameter body: Told of each.
   /// - Throws: What `epoll_wait(2)` says.
-  mutating func removeEnded(_ body: (Holder) -> Void) throws(Errno) {
+  mutating func removeEnded(_ body: (KnownProcess) -> Void) throws(Errno) {
     var count: Int
     repeat {
       count = try ends.poll()
       for index in 0..<count {
-        guard let holder = byPID[Int32(truncatingIfNeeded: ends[index])] else {
-          continue
-        }
-        remove(holder)
-        body(holder)
+        guard let process = byPID[Int32(truncatingIfNeeded: ends[index])]
+        else { continue }
+        remove(process)
+        body(process)
       }
     } while count == EventQueue.capacity
   }
@@ -97,20 +86,18 @@ struct Holders: ~Copyable {
   ///   - body: Told of each that has ended.
   /// - Returns: Whether there were any.
   mutating func removeEnded(
-    unwatched limit: Int, _ body: (Holder) -> Void
+    unwatched limit: Int, _ body: (KnownProcess) -> Void
   ) -> Bool {
     var wereAny = false
     for _ in 0..<min(limit, unwatched.count) {
       if nextUnwatched >= unwatched.count { nextUnwatched = 0 }
-      if let holder = byPID[unwatched[nextUnwatched]],
-        holder.process.raw == nil
-      {
-        if !holder.process.hasEnded {
+      if let process = byPID[unwatched[nextUnwatched]], process.raw == nil {
+        if !process.hasEnded {
           nextUnwatched += 1
           continue
         }
-        remove(holder)
-        body(holder)
+        remove(process)
+        body(process)
         wereAny = true
       }
       unwatched.swapAt(nextUnwatched, unwatched.count - 1)

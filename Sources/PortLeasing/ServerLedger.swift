@@ -1,0 +1,149 @@
+import HostSystem
+import SystemPackage
+
+/// The file in which a port server writes its leases down, so that they outlive
+/// it.
+///
+/// It has the format of every ``Ledger``, but its lock is held for life: a second
+/// server cannot have the same leases. What stands in it is read once, at the
+/// start; from then on the server knows better.
+package final class ServerLedger {
+  private let store: LedgerStore
+  private var file: LedgerFile
+  private let ports: ClosedRange<UInt16>
+
+  /// What a ledger had when it was opened.
+  package struct Contents: Sendable {
+    /// The leases by port; their holders may have ended.
+    package var leases: [(port: UInt16, lease: Lease)] = []
+    /// Ports whose records are damaged: they may have been leased.
+    package var damaged: [UInt16] = []
+  }
+
+  /// Opens a ledger, or begins one, and locks it.
+  ///
+  /// - Parameters:
+  ///   - location: Where it is.
+  ///   - context: What gives its content its meaning.
+  ///   - pool: The ports that may be written down.
+  ///   - warn: Told of what was put right.
+  /// - Throws: Why it cannot be used: `locked` where another server has it.
+  package init(
+    at location: LedgerLocation, context: LedgerContext, pool: PortPool,
+    warn: @escaping @Sendable (LedgerWarning) -> Void
+  ) throws(LeasingError) {
+    store = LedgerStore(at: location, context: context, warn: warn)
+    ports = pool.bounds
+    file = try Self.openLocked(store)
+    let (file, ports) = (file, ports)
+    try store.step { () throws(Errno) in try file.reserveSpace(for: ports) }
+  }
+
+  package var path: String { store.location.path }
+
+  /// Reads what the ledger has on a pool's ports.
+  package func contents(of pool: PortPool) throws(LeasingError) -> Contents {
+    try store.step { () throws(Errno) in
+      var contents = Contents()
+      for range in pool.ranges {
+        for port in range {
+          switch try file.record(of: port) {
+          case .vacant: break
+          case .lease(let lease): contents.leases.append((port, lease))
+          case .damaged: contents.damaged.append(port)
+          }
+        }
+      }
+      return contents
+    }
+  }
+
+  /// Writes a port's lease down; `nil` for none.
+  ///
+  /// It survives a `SIGKILL` from the moment this returns.
+  package func write(
+    _ lease: Lease?, for port: UInt16
+  ) throws(LeasingError) {
+    try store.step { () throws(Errno) in try file.write(lease, for: port) }
+  }
+
+  /// Makes the ledger anew where somebody has removed, replaced or cut it.
+  ///
+  /// - Parameter leases: What stands in it.
+  /// - Returns: Whether that was so.
+  /// - Throws: Why it cannot be made. The server has its leases all the same,
+  ///   until it ends.
+  package func restore(
+    _ leases: () -> [(port: UInt16, lease: Lease)]
+  ) throws(LeasingError) -> Bool {
+    if isInPlace { return false }
+    // Another server may have begun one of its own there.
+    if let other = try? LedgerFile(File(openingExisting: path), boot: 0),
+      other.inode != file.inode || other.device != file.device,
+      (try? other.lock(until: Deadline(after: .zero))) == false
+    {
+      throw store.locked
+    }
+    let (path, ports) = (path, ports)
+    file = try store.makeFile { new throws(Errno) in
+      guard try new.lock(until: Deadline(after: .zero)) else {
+        throw .wouldBlock
+      }
+      try new.reserveSpace(for: ports)
+      for (port, lease) in leases() { try new.write(lease, for: port) }
+    } place: { temporary throws(Errno) in
+      try replaceFile(path, with: temporary)
+    }
+    return true
+  }
+
+  /// Removes the ledger of a server that ends without leases.
+  package func remove() {
+    if isInPlace { try? removeFile(path) }
+  }
+
+  /// Removes the ledgers beside this one that servers have left behind when they
+  /// were killed, and in which nobody alive has a port any more.
+  ///
+  /// Only where servers have one place for their ledgers; in a directory that
+  /// somebody named are other people's files.
+  package func removeStaleLedgers() {
+    guard let directory = store.location.privateDirectory,
+      let names = try? fileNames(in: directory)
+    else { return }
+    let own = FilePath(path).lastComponent?.string
+    // The rest is for the next server.
+    for name in names.filter({ $0.hasPrefix("server-") && $0 != own }).prefix(
+      50)
+    {
+      let other = LedgerStore(
+        at: LedgerLocation(of: "\(directory)/\(name)", besides: store.location),
+        context: store.context, warn: { _ in })
+      other.removeIfStale()
+    }
+  }
+
+  /// Whether the path names the open file, whole.
+  private var isInPlace: Bool {
+    guard let status = try? Stat(path, followTargetSymlink: false) else {
+      return false
+    }
+    return status.deviceID == file.device && status.inode == file.inode
+      && Int(status.size) == LedgerFormat.fileSize
+  }
+
+  private static func openLocked(
+    _ store: LedgerStore
+  ) throws(LeasingError) -> LedgerFile {
+    for _ in 0..<100 {
+      let file = try store.open()
+      // A server that was killed in this moment has it until it is gone.
+      let deadline = Deadline(after: .milliseconds(500))
+      guard
+        try store.step({ () throws(Errno) in try file.lock(until: deadline) })
+      else { throw store.locked }
+      if try store.verify(file) != nil { return file }
+    }
+    throw store.problem(.unstable)
+  }
+}

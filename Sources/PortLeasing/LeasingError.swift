@@ -55,6 +55,7 @@ extension LeasingError: CustomStringConvertible {
   /// What is wrong, and what to do about it.
   ///
   /// - Parameter elsewhere: Where another file can be named.
+  /// - Returns: A sentence.
   package func description(elsewhere: String) -> String {
     switch self {
     case .ledger(let problem, let path):

@@ -4,7 +4,7 @@ package import SystemPackage
 /// proc_pid_status(5)).
 package struct ProcessDetails: Hashable, Sendable {
   /// Its real, effective and saved user.
-  package let users: Set<UInt32>
+  package let users: [UInt32]
   /// The pid of its parent; 0 where that is outside of this pid namespace.
   package let parent: Int32
   /// Its pid in every pid namespace that it is in, from this process's own to
@@ -17,31 +17,26 @@ package struct ProcessDetails: Hashable, Sendable {
   ///   `Errno.noSuchFileOrDirectory` where there is no such process, or `/proc`
   ///   hides it.
   package init(ofProcess pid: Int32) throws(Errno) {
-    let text = try readTextFile("/proc/\(pid)/status")
+    let text = try readFile("/proc/\(pid)/status", limit: 4096)
     guard let details = ProcessDetails(parsing: text) else { throw .ioError }
     self = details
   }
 
   /// Reads the text of `/proc/PID/status`; `nil` where a line is missing.
-  package init?(parsing text: String) {
-    var users: Set<UInt32> = []
-    var parent: Int32?
-    var pids: [Int32] = []
-    for line in text.utf8.split(separator: UInt8(ascii: "\n")) {
-      // What the process calls itself stands in a line of its own, in which the
-      // kernel escapes line ends.
-      let words = Substring(line).split(whereSeparator: \.isWhitespace)
-      switch words.first {
-      case "PPid:": parent = words.last.flatMap { Int32($0) }
-      case "Uid:": users = Set(words[1...].prefix(3).compactMap { UInt32($0) })
-      case "NSpid:": pids = words[1...].compactMap { Int32($0) }
-      default: break
-      }
-    }
-    guard let parent, !users.isEmpty, !pids.isEmpty else { return nil }
-    self.users = users
-    self.parent = parent
-    namespacePIDs = pids
+  ///
+  /// What the process calls itself stands in a line of its own, in which the
+  /// kernel escapes line ends.
+  package init?(parsing text: [UInt8]) {
+    guard
+      let parents = Self.numbers("PPid:", in: text),
+      let users = Self.numbers("Uid:", in: text),
+      let pids = Self.numbers("NSpid:", in: text),
+      let parent = parents.first, users.count == 4, !pids.isEmpty
+    else { return nil }
+    self.parent = Int32(clamping: parent)
+    // The fourth is for file systems alone.
+    self.users = users.prefix(3).map { UInt32(clamping: $0) }
+    namespacePIDs = pids.map { Int32(clamping: $0) }
   }
 
   /// The pid that the process has for those in its own namespace.
@@ -49,4 +44,32 @@ package struct ProcessDetails: Hashable, Sendable {
 
   /// How many pid namespaces lie between this process's own and its.
   package var namespaceDepth: Int { namespacePIDs.count - 1 }
+
+  /// The numbers in the line that begins with a name.
+  private static func numbers(
+    _ name: StaticString, in text: [UInt8]
+  ) -> [UInt64]? {
+    let name = UnsafeBufferPointer(
+      start: name.utf8Start, count: name.utf8CodeUnitCount)
+    var start = text.startIndex
+    while !text[start...].starts(with: name) {
+      guard let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) else {
+        return nil
+      }
+      start = end + 1
+    }
+    var numbers: [UInt64] = []
+    var number: UInt64?
+    for byte in text[(start + name.count)...] {
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"):
+        number = (number ?? 0) &* 10 &+ UInt64(byte - UInt8(ascii: "0"))
+      default:
+        if let number { numbers.append(number) }
+        number = nil
+        if byte == UInt8(ascii: "\n") { return numbers }
+      }
+    }
+    return nil
+  }
 }

@@ -11,6 +11,11 @@ package import SystemPackage
 package func readTextFile(
   _ path: String, limit: Int = 4096
 ) throws(Errno) -> String {
+  String(decoding: try readFile(path, limit: limit), as: UTF8.self)
+}
+
+/// Reads the first bytes of a file, as ``readTextFile(_:limit:)`` does.
+func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: min(limit, 4096))
@@ -21,5 +26,5 @@ package func readTextFile(
     if count == 0 { break }
     bytes += buffer[..<count]
   }
-  return String(decoding: bytes, as: UTF8.self)
+  return bytes
 }

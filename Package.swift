@@ -94,8 +94,8 @@ let package = Package(
     .testTarget(
       name: "PortServerTests",
       dependencies: [
-        "CTestSupport", "HostSystem", "PortServer", "PortServerCommand",
-        "TestSupport",
+        "CTestSupport", "HostSystem", "PortLeasing", "PortPicker",
+        "PortPickerCommand", "PortServer", "PortServerCommand", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(

@@ -14,12 +14,14 @@
 #include <spawn.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -203,4 +205,59 @@ int cts_run_killed(const char *path, char *const argv[], char *const envp[],
   cts_end(child);
   errno = failed;
   return -1;
+}
+
+// Asks and returns the port or 0; -1 with `errno` if it could not ask.
+static int ask(const char *address, pid_t pid, uid_t user) {
+  if (setresuid(user, user, user) != 0) return -1;
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  size_t length = strlen(address);
+  memcpy(name.sun_path, address, length);
+  if (address[0] == '@') name.sun_path[0] = 0;
+  int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(client, (struct sockaddr *)&name,
+              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)))
+    return -1;
+  char text[32];
+  int size = snprintf(text, sizeof text, "%d\n", pid == 0 ? getpid() : pid);
+  if (send(client, text, (size_t)size, MSG_NOSIGNAL) != size) return -1;
+  ssize_t count = recv(client, text, sizeof text - 1, MSG_WAITALL);
+  if (count < 0) return errno == ECONNRESET ? 0 : -1;
+  text[count] = 0;
+  return atoi(text);
+}
+
+int cts_ask(const char *address, pid_t pid, uid_t user, int in_container) {
+  int answer[2];
+  if (pipe2(answer, O_CLOEXEC) != 0) return -1;
+  pid_t outer = fork();
+  if (outer < 0) return -1;
+  if (outer == 0) {
+    // Its children are in the new namespace, the first one as its init.
+    pid_t child = 0;
+    if (in_container) {
+      child = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+      if (child == 0) child = fork();
+    }
+    int result[2] = {-1, errno};
+    if (child > 0) {
+      while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+      }
+      _exit(0);
+    }
+    if (child == 0) {
+      result[0] = ask(address, pid, user);
+      result[1] = errno;
+    }
+    write(answer[1], result, sizeof result);
+    _exit(0);
+  }
+  close(answer[1]);
+  int result[2] = {-1, EPIPE};
+  while (read(answer[0], result, sizeof result) < 0 && errno == EINTR) {
+  }
+  close(answer[0]);
+  cts_wait(outer);
+  errno = result[1];
+  return result[0];
 }

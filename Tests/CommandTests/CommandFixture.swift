@@ -35,24 +35,3 @@ final class CommandFixture: Sendable {
     }
   }
 }
-
-/// A process that ports are leased to; it is killed with this value.
-final class HolderProcess: Sendable {
-  private let process: RunningCommand
-
-  init() throws {
-    process = try Command.sleeper.start()
-  }
-
-  deinit {
-    end()
-  }
-
-  var pid: String { "\(process.pid)" }
-
-  /// Kills the process; it is gone when this returns.
-  func end() {
-    process.kill()
-    _ = try? process.finish()
-  }
-}

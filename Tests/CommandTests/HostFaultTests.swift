@@ -101,11 +101,3 @@ struct HostFaultTests {
     #expect(result.errors == "")
   }
 }
-
-private let canUnshare: Bool = {
-  let result = try? Command(
-    "/usr/bin/env",
-    ["unshare", "--pid", "--fork", "--mount-proc", "--net", "true"]
-  ).run()
-  return result?.status == 0
-}()

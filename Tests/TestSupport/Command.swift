@@ -86,6 +86,32 @@ package final class RunningCommand: @unchecked Sendable {
     try Self.nextLine(of: errors)
   }
 
+  /// Waits until the program writes a line with some text in it to standard
+  /// error.
+  ///
+  /// - Parameters:
+  ///   - text: The text.
+  ///   - body: Told of each line, the last one included.
+  /// - Returns: The line.
+  /// - Throws: ``EndOfErrors`` where no such line comes.
+  @discardableResult
+  package func waitForErrorLine(
+    _ text: String, _ body: (String) -> Void = { _ in }
+  ) throws -> String {
+    var lines: [String] = []
+    while let line = try nextErrorLine() {
+      body(line)
+      if line.contains(text) { return line }
+      lines.append(line)
+    }
+    throw EndOfErrors(lines: lines)
+  }
+
+  /// A program ended before it said what was waited for.
+  package struct EndOfErrors: Error {
+    package let lines: [String]
+  }
+
   private static func nextLine(of stream: FileHandle) throws -> String? {
     var bytes: [UInt8] = []
     while let byte = try stream.read(upToCount: 1)?.first {

@@ -16,7 +16,7 @@ package final class RunningServer: Sendable {
   ///   - state: The file for its ledger; one of its own unless it is named.
   ///   - arguments: Its other arguments.
   ///   - environment: Variables besides the test's own.
-  /// - Throws: What the system says, or ``NotServing``.
+  /// - Throws: What the system says, or that it ended.
   package init(
     pool: String, address: String? = nil, state: String? = nil,
     _ arguments: [String] = [],
@@ -37,13 +37,13 @@ package final class RunningServer: Sendable {
   }
 
   deinit {
-    process.kill()
-    _ = try? process.finish()
+    end()
   }
 
-  /// A server that ended before it served.
-  package struct NotServing: Error {
-    package let log: [String]
+  /// Kills the server; it is gone when this returns.
+  package func end() {
+    process.kill()
+    _ = try? process.finish()
   }
 
   /// An abstract address that nobody else has.
@@ -54,14 +54,10 @@ package final class RunningServer: Sendable {
   /// Waits until the server logs a line with some text in it.
   ///
   /// - Returns: The line.
-  /// - Throws: ``NotServing`` where the log ends before.
+  /// - Throws: Where the log ends before.
   @discardableResult
   package func waitForLog(_ text: String) throws -> String {
-    while let line = try process.nextErrorLine() {
-      log.add(line)
-      if line.contains(text) { return line }
-    }
-    throw NotServing(log: log.all)
+    try process.waitForErrorLine(text) { log.add($0) }
   }
 
   /// What the server has logged, as far as somebody has waited for it.

@@ -28,6 +28,12 @@ pid_t cts_start_headless(void);
 pid_t cts_start(const char *path, char *const argv[], char *const envp[],
                 int *output, int *errors);
 
+/// Has a new process ask a port server for a port: for the process with this
+/// number, or for itself if that is 0. It does so as a user, and, if wanted, in
+/// a pid namespace of its own, in which its own number is 2. Returns the port, 0
+/// if it was refused, or -1 with `errno` if it could not ask.
+int cts_ask(const char *address, pid_t pid, uid_t user, int in_container);
+
 /// fork(2), which Swift does not show.
 pid_t cts_fork(void);
 

@@ -1,0 +1,45 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a client costs has its limits.
+@Suite(.alone) struct ClientLimitTests {
+  @Test func furtherClientsWaitUntilOneIsDone() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(2), ["--max-clients", "2"])
+    let first = try UnixClient(connectingTo: server.address)
+    let second = try UnixClient(connectingTo: server.address)
+    let third = try UnixClient(connectingTo: server.address)
+    try third.send("\(getpid())\n")
+    // They are accepted in their order: it is the third that waits.
+    try first.send("0\n")
+    #expect(try first.receiveAll() == "")
+    #expect(try third.receiveAll() != "")
+    #expect(try server.statistics()["total-allocations"] == 1)
+    withExtendedLifetime(second) {}
+  }
+
+  @Test func aClientThatTakesTooLongIsClosed() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(1), ["--client-timeout", "0.05"])
+    let client = try UnixClient(connectingTo: server.address)
+    #expect(try client.receiveAll() == "")
+    #expect(try server.statistics()["client-request-errors"] == 1)
+  }
+
+  @Test(arguments: [
+    ["--max-clients", "0"], ["--max-ports-per-process", "0"],
+    ["--max-ports-per-user", "-1"], ["--client-timeout", "0"],
+    ["--client-timeout", "nan"], ["--max-clients", "many"],
+    ["--state", "relative"], ["--state", "/x", "--no-state"],
+  ])
+  func limitsThatAreNoneAreRefused(arguments: [String]) throws {
+    let result = try Command(
+      Command.portserverPath,
+      arguments + ["--address", RunningServer.unusedAddress()]
+    ).run()
+    #expect(result.status == (arguments[1] == "relative" ? 1 : 64))
+    #expect(result.errors.hasPrefix("portserver: "))
+    #expect(result.errors.split(separator: "\n").count == 1)
+  }
+}

@@ -1,0 +1,216 @@
+import CTestSupport
+import Foundation
+import HostSystem
+import TestSupport
+import Testing
+
+/// Who may have ports leased to which process; it takes root to be several
+/// users.
+@Suite(.alone, .enabled(if: getuid() == 0, "only root can be several users"))
+struct RightsTests {
+  private static let somebody: UInt32 = 60001
+  private static let another: UInt32 = 60002
+
+  /// Asks as a user, for a process or, if that is 0, for the process that asks.
+  private func ask(
+    _ server: RunningServer, for pid: Int32 = 0, as user: UInt32,
+    inContainer: Bool = false
+  ) -> Int {
+    Int(cts_ask(server.address, pid, user, inContainer ? 1 : 0))
+  }
+
+  /// A process of a user; it ends with the value.
+  private func process(of user: UInt32) throws -> RunningCommand {
+    let process = try Command(
+      "/usr/bin/env",
+      [
+        "setpriv", "--reuid", "\(user)", "--clear-groups", "sh", "-c",
+        "echo ready; exec sleep 100000",
+      ]
+    ).start()
+    #expect(try process.nextLine() == "ready")
+    return process
+  }
+
+  private func end(_ process: RunningCommand) {
+    process.kill()
+    _ = try? process.finish()
+  }
+
+  @Test func usersMayAskForTheirOwnProcesses() throws {
+    let server = try RunningServer(pool: try unusedTestPool(5))
+    let theirs = try process(of: Self.somebody)
+    defer { end(theirs) }
+    #expect(ask(server, as: Self.somebody) > 0)
+    #expect(ask(server, for: theirs.pid, as: Self.somebody) > 0)
+    #expect(ask(server, for: theirs.pid, as: Self.another) == 0)
+    #expect(ask(server, for: getpid(), as: Self.somebody) == 0)
+    #expect(ask(server, for: theirs.pid, as: 0) > 0)
+    #expect(try server.statistics()["denied-allocations"] == 2)
+  }
+
+  @Test func foreignPidsMayBeAllowed() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(2), ["--allow-foreign-pids"])
+    #expect(ask(server, for: getpid(), as: Self.somebody) > 0)
+  }
+
+  @Test func theServersOwnUserMayAskForAnyProcess() throws {
+    let directory = try TemporaryDirectory()
+    #expect(chown(directory.path, Self.somebody, Self.somebody) == 0)
+    // Whoever it runs as may not be allowed to reach the program by its path.
+    let program = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: Command.portserverPath))
+    let path = "/proc/\(getpid())/fd/\(program.fileDescriptor)"
+    let address = RunningServer.unusedAddress()
+    let server = try Command(
+      "/usr/bin/env",
+      [
+        "sh", "-c",
+        """
+        exec 3<"$0"
+        exec setpriv --reuid \(Self.somebody) --clear-groups /proc/self/fd/3 \
+          "$@"
+        """, path, "--pool", try unusedTestPool(3), "--address", address,
+        "--state", directory.file("ledger"),
+      ]
+    ).start()
+    defer { end(server) }
+    try server.waitForErrorLine("listening on")
+    let theirs = try process(of: Self.another)
+    defer { end(theirs) }
+    #expect(cts_ask(address, theirs.pid, Self.somebody, 0) > 0)
+    #expect(cts_ask(address, theirs.pid, 60003, 0) == 0)
+    withExtendedLifetime(program) {}
+  }
+
+  @Test func aProcessThatHasChangedItsUserIsTheNewOnes() throws {
+    let server = try RunningServer(pool: try unusedTestPool(3))
+    let process = try Command(
+      "/usr/bin/env",
+      [
+        "sh", "-c",
+        """
+        echo $$
+        exec 3<>"$0"
+        read -r go <&3
+        exec setpriv --reuid \(Self.somebody) --clear-groups sh -c \
+          'echo changed; exec sleep 100000'
+        """, try fifo(),
+      ]
+    ).start()
+    defer { end(process) }
+    #expect(try process.nextLine() == "\(process.pid)")
+    #expect(ask(server, for: process.pid, as: 0) > 0)
+    #expect(ask(server, for: process.pid, as: Self.somebody) == 0)
+    try Data("go\n".utf8).write(to: URL(fileURLWithPath: fifoPath))
+    #expect(try process.nextLine() == "changed")
+    #expect(ask(server, for: process.pid, as: Self.somebody) > 0)
+  }
+
+  private let directory: TemporaryDirectory
+  private var fifoPath: String { directory.file("fifo") }
+
+  private func fifo() throws -> String {
+    try #require(mkfifo(fifoPath, 0o600) == 0)
+    return fifoPath
+  }
+
+  init() throws {
+    directory = try TemporaryDirectory()
+  }
+
+  @Test func aProcessCanHaveOnlySoManyPorts() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(4), ["--max-ports-per-process", "2"])
+    let (one, other) = (try HolderProcess(), try HolderProcess())
+    #expect(try server.lease(for: one.number) != nil)
+    #expect(try server.lease(for: one.number) != nil)
+    #expect(try server.lease(for: one.number) == nil)
+    #expect(try server.lease(for: other.number) != nil)
+    #expect(try server.statistics()["denied-allocations"] == 1)
+  }
+
+  @Test func aUserCanHaveOnlySoManyPorts() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(5), ["--max-ports-per-user", "2"])
+    let (one, other) = (
+      try process(of: Self.somebody), try process(of: Self.somebody)
+    )
+    defer { end(other) }
+    #expect(ask(server, for: one.pid, as: Self.somebody) > 0)
+    #expect(ask(server, for: other.pid, as: Self.somebody) > 0)
+    #expect(ask(server, for: other.pid, as: Self.somebody) == 0)
+    // Whoever asked for them has them.
+    #expect(ask(server, for: other.pid, as: 0) > 0)
+    end(one)
+    #expect(ask(server, for: other.pid, as: Self.somebody) > 0)
+    #expect(ask(server, for: other.pid, as: Self.somebody) == 0)
+  }
+}
+
+/// Clients in pid namespaces of their own.
+@Suite(.alone, .enabled(if: canUnshare, "unshare(1) may not make namespaces"))
+struct ContainerTests {
+  private let server: RunningServer
+
+  init() throws {
+    server = try RunningServer(pool: try unusedTestPool(4), ["--verbose"])
+  }
+
+  @Test func aClientInAContainerGetsItsPortForItself() throws {
+    let port = cts_ask(server.address, 0, 0, 1)
+    #expect(port > 0)
+    let line = try server.waitForLog("leased port \(port)")
+    // Its number in there is 2, and another out here.
+    #expect(!line.contains("to process 2,"))
+    // It has ended since, and its port is free again.
+    for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
+  }
+
+  @Test func aPidThatIsAnotherProcesssOutHereIsRefused() throws {
+    let innocent = try HolderProcess()
+    #expect(cts_ask(server.address, innocent.number, 0, 1) == 0)
+    try server.waitForLog("which process it means cannot be told")
+    #expect(try server.statistics()["denied-allocations"] == 1)
+  }
+
+  @Test func theCommandInAContainerAsksForItsParent() throws {
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+        "sh -c '\"$0\" --require-server $$; exit $?' \"$0\"; exit $?",
+        Command.portpickerPath,
+      ], environment: ["PORTSERVER_ADDRESS": server.address]
+    ).run()
+    #expect(result.errors == "")
+    #expect(result.status == 0)
+    let port = try #require(Int(result.output.dropLast()))
+    let line = try server.waitForLog("leased port \(port)")
+    #expect(line.contains(": sh -c "))
+    for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
+  }
+
+  @Test func aClientOfAnotherNamespaceThanTheServersIsRefused() throws {
+    // The server is in the container, the client is not.
+    let address = RunningServer.unusedAddress()
+    let server = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--kill-child", "--mount-proc",
+        Command.portserverPath, "--address", address, "--no-state",
+        "--verbose",
+      ]
+    ).start()
+    defer {
+      server.kill()
+      _ = try? server.finish()
+    }
+    try server.waitForErrorLine("listening on")
+    #expect(cts_ask(address, 0, 0, 0) == 0)
+    #expect(cts_ask(address, 2, 0, 0) == 0)
+    let line = try #require(try server.nextErrorLine())
+    #expect(line.contains("which process it means cannot be told"))
+  }
+}

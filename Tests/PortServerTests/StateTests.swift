@@ -1,0 +1,292 @@
+import Foundation
+import PortLeasing
+import TestSupport
+import Testing
+
+/// Leases that outlive the server.
+@Suite(.alone) struct StateTests {
+  private let directory: TemporaryDirectory
+  private let ledger: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    ledger = directory.file("ledger")
+  }
+
+  private func start(
+    _ pool: String, _ arguments: [String] = []
+  ) throws -> RunningServer {
+    try RunningServer(pool: pool, state: ledger, arguments)
+  }
+
+  @Test func leasesOfLivingHoldersOutliveTheServer() throws {
+    let pool = try unusedTestPool(4)
+    let (living, dying) = (try HolderProcess(), try HolderProcess())
+    let first = try start(pool)
+    let kept = try #require(try first.lease(for: living.number))
+    let freed = [
+      try #require(try first.lease(for: dying.number)),
+      try #require(try first.lease(for: dying.number)),
+    ]
+    first.end()
+    dying.end()
+    let second = try start(pool)
+    #expect(
+      second.logged.contains {
+        $0.contains("1 leases kept, 2 of ended processes freed")
+      })
+    var ports: Set<Int> = []
+    while let port = try second.lease(for: getpid()) { ports.insert(port) }
+    #expect(ports.count == 3)
+    #expect(ports.isSuperset(of: freed))
+    #expect(!ports.contains(kept))
+    // It comes back as any other does.
+    living.end()
+    #expect(try second.lease(for: getpid()) == kept)
+  }
+
+  @Test func aChangedPoolKeepsTheLeasesOfItsPorts() throws {
+    let (kept, other) = (try unusedTestPort(), try unusedTestPort())
+    let holder = try HolderProcess()
+    let first = try start("\(kept)")
+    #expect(try first.lease(for: holder.number) == Int(kept))
+    first.end()
+    let second = try start("\(other)")
+    #expect(try second.lease(for: holder.number) == Int(other))
+    second.end()
+    let third = try start("\(kept),\(other)")
+    #expect(try third.lease(for: getpid()) == nil)
+    holder.end()
+    #expect(try third.lease(for: getpid()) != nil)
+  }
+
+  @Test func aSecondServerCannotHaveTheSameLeases() throws {
+    let first = try start(try unusedTestPool(1))
+    let result = try Command(
+      Command.portserverPath,
+      ["--state", ledger, "--address", RunningServer.unusedAddress()]
+    ).run()
+    #expect(result.status == 1)
+    #expect(
+      result.errors.contains(
+        "process \(first.process.pid) keeps the ledger '\(ledger)' locked"))
+  }
+
+  @Test func aServerThatRefusesItsLedgerLeavesNoSocketFile() throws {
+    let socket = directory.file("socket")
+    try FileManager.default.createDirectory(
+      atPath: ledger, withIntermediateDirectories: false)
+    let result = try Command(
+      Command.portserverPath, ["--state", ledger, "--address", socket]
+    ).run()
+    #expect(result.status == 1)
+    #expect(result.errors.contains("is not a regular file"))
+    #expect(result.errors.contains("--state"))
+    #expect(!FileManager.default.fileExists(atPath: socket))
+  }
+
+  @Test func withoutStateNothingIsWritten() throws {
+    let port = try unusedTestPort()
+    let address = RunningServer.unusedAddress()
+    let server = try RunningServer(
+      pool: "\(port)", address: address, ["--no-state"])
+    #expect(try server.lease(for: getpid()) == Int(port))
+    server.end()
+    let second = try RunningServer(
+      pool: "\(port)", address: address, ["--no-state"])
+    #expect(try second.lease(for: getpid()) == Int(port))
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+  }
+
+  @Test func aServerThatEndsWithoutLeasesRemovesItsLedger() throws {
+    let server = try start(try unusedTestPool(1))
+    let holder = try HolderProcess()
+    #expect(try server.lease(for: holder.number) != nil)
+    #expect(FileManager.default.fileExists(atPath: ledger))
+    holder.end()
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    #expect(!FileManager.default.fileExists(atPath: ledger))
+  }
+
+  @Test func aServerThatEndsWithLeasesKeepsItsLedger() throws {
+    let pool = try unusedTestPool(1)
+    let server = try start(pool)
+    #expect(try server.lease(for: getpid()) != nil)
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    #expect(try start(pool).lease(for: getpid()) == nil)
+  }
+
+  @Test func theServiceManagersDirectoryIsTheDefault() throws {
+    let port = try unusedTestPort()
+    let address = RunningServer.unusedAddress()
+    func command() -> Command {
+      Command(
+        Command.portserverPath,
+        ["--pool", "\(port)", "--address", address],
+        environment: ["RUNTIME_DIRECTORY": "\(directory.path):/nowhere"])
+    }
+    let first = try command().start()
+    try first.waitForErrorLine("listening on")
+    let names = try FileManager.default
+      .contentsOfDirectory(atPath: directory.path)
+    #expect(names.count == 1)
+    #expect(names.first?.hasPrefix("server-") == true)
+    first.kill()
+    _ = try first.finish()
+  }
+
+  @Test func ledgersThatNobodyNeedsAreRemoved() throws {
+    let holder = try HolderProcess()
+    func start() throws -> RunningCommand {
+      let server = try Command(
+        Command.portserverPath,
+        [
+          "--pool", "\(try unusedTestPort())", "--address",
+          RunningServer.unusedAddress(),
+        ]
+      ).start()
+      try server.waitForErrorLine("listening on")
+      return server
+    }
+    func ledgers() throws -> Set<String> {
+      let all = try FileManager.default.contentsOfDirectory(
+        atPath: "/dev/shm/portpicker-\(getuid())")
+      return Set(all.filter { $0.hasPrefix("server-") })
+    }
+    // One that the other servers of this host, if there are any, clean up too.
+    let first = try start()
+    let mine = try ledgers()
+    first.kill()
+    _ = try first.finish()
+    let second = try start()
+    let rest = try ledgers()
+    #expect(rest.subtracting(mine).count == 1)
+    second.signal(SIGTERM)
+    #expect(try second.finish().status == 0)
+    _ = holder
+  }
+}
+
+/// What becomes of a server's leases when something happens to the file.
+@Suite(.alone) struct StateDamageTests {
+  private let directory: TemporaryDirectory
+  private let ledger: String
+  private let holder: HolderProcess
+  private let ports: [UInt16]
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    ledger = directory.file("ledger")
+    holder = try HolderProcess()
+    ports = [try unusedTestPort(), try unusedTestPort(), try unusedTestPort()]
+      .sorted()
+  }
+
+  private var pool: String { ports.map { "\($0)" }.joined(separator: ",") }
+
+  private func start() throws -> RunningServer {
+    try RunningServer(pool: pool, state: ledger)
+  }
+
+  /// Leaves a ledger in which the holder has the first port.
+  private func leaveLease() throws {
+    let server = try start()
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    server.end()
+  }
+
+  @Test func aPortOfADamagedRecordIsLeasedLast() throws {
+    try leaveLease()
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+    try file.seek(toOffset: UInt64(LedgerFormat.offset(of: ports[0]) + 3))
+    try file.write(contentsOf: [0xEE])
+    try file.close()
+    let server = try start()
+    #expect(
+      server.logged.contains { $0.contains("records of 1 ports are damaged") })
+    for port in [ports[1], ports[2], ports[0]] {
+      #expect(try server.lease(for: getpid()) == Int(port))
+    }
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  @Test(arguments: [
+    "", "not a ledger at all", String(repeating: "x", count: 99),
+  ])
+  func whatIsNoLedgerIsSetAsideAndSaid(content: String) throws {
+    try Data(content.utf8).write(to: URL(fileURLWithPath: ledger))
+    let server = try start()
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    let names = try FileManager.default
+      .contentsOfDirectory(atPath: directory.path)
+    let aside = names.filter { $0.contains("set-aside") }
+    #expect(aside.count == (content.isEmpty ? 0 : 1))
+    #expect(
+      server.logged.contains { $0.contains("damaged or of another version") }
+        == !content.isEmpty)
+  }
+
+  @Test func aTruncatedLedgerKeepsWhatItStillHas() throws {
+    try leaveLease()
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+    try file.truncate(atOffset: UInt64(LedgerFormat.offset(of: ports[1])))
+    try file.close()
+    let server = try start()
+    #expect(server.logged.contains { $0.contains("cut short") })
+    #expect(server.logged.contains { $0.contains("1 leases kept") })
+    // The others' records are lost; they are leased as there are no better.
+    #expect(try server.lease(for: getpid()) == Int(ports[1]))
+    #expect(try server.lease(for: getpid()) == Int(ports[2]))
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  enum Accident: CaseIterable {
+    case removed
+    case replaced
+    case cut
+  }
+
+  @Test(arguments: Accident.allCases)
+  func aLedgerIsPutBackWhileTheServerRuns(accident: Accident) throws {
+    let server = try start()
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    switch accident {
+    case .removed: try FileManager.default.removeItem(atPath: ledger)
+    case .replaced:
+      try Data("something else".utf8)
+        .write(to: URL(fileURLWithPath: ledger), options: .atomic)
+    case .cut:
+      let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+      try file.truncate(atOffset: 100)
+      try file.close()
+    }
+    try server.waitForLog("it is back")
+    #expect(try server.lease(for: getpid()) == Int(ports[1]))
+    server.end()
+    let next = try start()
+    #expect(next.logged.contains { $0.contains("2 leases kept, 0 of") })
+    #expect(try next.lease(for: getpid()) == Int(ports[2]))
+    #expect(try next.lease(for: getpid()) == nil)
+  }
+
+  @Test func aLeaseThatCannotBeWrittenIsRefusedAndSaid() throws {
+    let server = try start()
+    // Nothing may be written beyond the first byte of any file.
+    func limitFileSize(_ limit: String) throws {
+      let result = try Command(
+        "/usr/bin/env",
+        ["prlimit", "--pid", "\(server.process.pid)", "--fsize=\(limit):"]
+      ).run()
+      try #require(result.status == 0, "\(result.errors)")
+    }
+    try limitFileSize("1")
+    #expect(try server.lease(for: holder.number) == nil)
+    try server.waitForLog("it cannot be written down")
+    try limitFileSize("unlimited")
+    #expect(try server.lease(for: holder.number) == Int(ports[1]))
+    #expect(try server.statistics()["denied-allocations"] == 1)
+  }
+}

@@ -64,6 +64,8 @@ let package = Package(
 
     // What tests do that Swift's Glibc does not show: seccomp, ptrace, threads.
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
+    // A load on the daemon that checks its promises from outside.
+    .executableTarget(name: "soak", path: "Tests/Soak"),
     .target(
       name: "TestSupport",
       dependencies: [

@@ -108,6 +108,9 @@ extension PortServer {
         throw .broken("who asks cannot be told: \(error)")
       }
       let (port, holder) = try lease(to: pid, askedBy: peer)
+      // Who has its port may end at once.
+      let command =
+        log.logLevel > .info ? "" : commandLine(ofProcess: holder.pid)
       let isSent = VersionOneReply.withBytes(of: port) { connection.send($0) }
       guard isSent else {
         takeBack(port, of: holder)
@@ -118,7 +121,7 @@ extension PortServer {
       log.info(
         """
         leased port \(port) to process \(holder.pid), asked for by uid \
-        \(peer.user): \(commandLine(ofProcess: holder.pid))
+        \(peer.user): \(command)
         """)
     } catch {
       statistics.deniedAllocations += 1

@@ -47,6 +47,18 @@ package final class UnixClient: Sendable {
     }
   }
 
+  /// Waits until the server has received all that was sent.
+  package func waitUntilReceived() throws(Errno) {
+    // What a peer has not received yet counts as unsent (unix(7)).
+    var unsent: Int32 = 1
+    while unsent > 0 {
+      if ioctl(descriptor, UInt(TIOCOUTQ), &unsent) != 0 {
+        throw Errno(rawValue: errno)
+      }
+      sched_yield()
+    }
+  }
+
   /// Says that nothing more will come.
   package func finishSending() {
     shutdown(descriptor, Int32(SHUT_WR))

@@ -1,0 +1,130 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Which ports are leased, and in which order.
+@Suite(.alone) struct PoolTests {
+  private let holder: HolderProcess
+
+  init() throws {
+    holder = try HolderProcess()
+  }
+
+  private func drain(_ server: RunningServer) throws -> [Int] {
+    var ports: [Int] = []
+    while let port = try server.lease(for: getpid()) { ports.append(port) }
+    return ports
+  }
+
+  /// Asks until a port comes.
+  private func lease(_ server: RunningServer) throws -> Int {
+    while true {
+      if let port = try server.lease(for: getpid()) { return port }
+    }
+  }
+
+  @Test func thePortThatHasBeenFreeForLongestIsLeasedFirst() throws {
+    let ports = [
+      try unusedTestPort(), try unusedTestPort(), try unusedTestPort(),
+    ].sorted()
+    let server = try RunningServer(
+      pool: ports.map { "\($0)" }.joined(separator: ","))
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    holder.end()
+    for port in [ports[1], ports[2], ports[0]] {
+      #expect(try server.lease(for: getpid()) == Int(port))
+    }
+  }
+
+  @Test func aPoolOfOneIsLeasedAgainAndAgain() throws {
+    let port = try unusedTestPort()
+    let server = try RunningServer(pool: "\(port)")
+    for _ in 0..<10 {
+      let holder = try HolderProcess()
+      #expect(try server.lease(for: holder.number) == Int(port))
+      #expect(try server.lease(for: holder.number) == nil)
+      holder.end()
+    }
+    let figures = try server.statistics()
+    #expect(figures["num-ports-managed"] == 1)
+    #expect(figures["total-allocations"] == 10)
+    #expect(figures["denied-allocations"] == 10)
+  }
+
+  @Test func aRefusalOfAFullPoolLooksAtNoPort() throws {
+    let server = try RunningServer(pool: try unusedTestPool(20))
+    #expect(try drain(server).count == 20)
+    #expect(try server.statistics()["num-ports-checked-for-last-request"] == 0)
+    #expect(
+      server.logged.contains {
+        $0.contains("the pool is exhausted: of 20 ports, 20 are leased")
+      })
+  }
+
+  enum Outsider: CaseIterable {
+    case tcp
+    case listener
+    case loopback
+    case udp
+    case reusableTCP
+    case reusableUDP
+
+    func bind(_ port: UInt16) throws -> TestSocket {
+      switch self {
+      case .tcp: try TestSocket(.tcp, at: .anyIPv4, port: port)
+      case .listener:
+        try TestSocket(.tcp, at: .anyIPv6, port: port, listening: true)
+      case .loopback:
+        try TestSocket(.tcp, at: .loopbackIPv4, port: port, listening: true)
+      case .udp: try TestSocket(.udp, at: .loopbackIPv6, port: port)
+      case .reusableTCP:
+        try TestSocket(.tcp, at: .anyIPv4, port: port, reusingAddress: true)
+      case .reusableUDP:
+        try TestSocket(.udp, at: .anyIPv4, port: port, reusingAddress: true)
+      }
+    }
+  }
+
+  @Test(arguments: Outsider.allCases)
+  func portsThatOutsidersUseAreNotLeased(outsider: Outsider) throws {
+    var ports: [UInt16] = []
+    for _ in 0..<8 { ports.append(try unusedTestPort()) }
+    let server = try RunningServer(
+      pool: ports.map { "\($0)" }.joined(separator: ","))
+    var sockets = try ports.prefix(4).map { try outsider.bind($0) }
+    #expect(Set(try drain(server)) == Set(ports.suffix(4).map { Int($0) }))
+    #expect(
+      try server.statistics()["num-ports-checked-for-last-request"] ?? 0 <= 8)
+    // When they have gone, their ports are leased.
+    sockets.removeAll()
+    let back = try (0..<4).map { _ in try lease(server) }
+    #expect(Set(back) == Set(ports.prefix(4).map { Int($0) }))
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  @Test func aPoolThatOutsidersHaveAllOf() throws {
+    var ports: [UInt16] = []
+    for _ in 0..<100 { ports.append(try unusedTestPort()) }
+    let server = try RunningServer(
+      pool: ports.map { "\($0)" }.joined(separator: ","))
+    var sockets = try ports.map { try Outsider.udp.bind($0) }
+    #expect(try server.lease(for: getpid()) == nil)
+    #expect(try server.lease(for: getpid()) == nil)
+    // However many there are, a refusal has its bound.
+    #expect(
+      try server.statistics()["num-ports-checked-for-last-request"] ?? 101 <= 80
+    )
+    sockets.removeAll()
+    let back = try (0..<100).map { _ in try lease(server) }
+    #expect(Set(back) == Set(ports.map { Int($0) }))
+  }
+
+  @Test func aLingeringPortIsLeasedWhenThereIsNoOther() throws {
+    let (lingering, free) = (try unusedTestPort(), try unusedTestPort())
+    try TestSocket.leaveTimeWait(on: lingering, reusingAddress: true)
+    let server = try RunningServer(pool: "\(lingering),\(free)")
+    #expect(try server.lease(for: getpid()) == Int(free))
+    #expect(try server.lease(for: getpid()) == Int(lingering))
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+}

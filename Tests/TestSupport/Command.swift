@@ -165,7 +165,17 @@ extension Command {
   /// The Python that has the original installed, if there is one: what
   /// `scripts/test` made and named in `PORTPICKER_TEST_PYTHON`.
   package static var originalPython: String? {
-    ProcessInfo.processInfo.environment["PORTPICKER_TEST_PYTHON"]
+    namedByScript("PORTPICKER_TEST_PYTHON")
+  }
+
+  /// The original's own tests of its library, if they are there: what
+  /// `scripts/test` fetched and named in `PORTPICKER_TEST_ORIGINAL_TESTS`.
+  package static var originalTests: String? {
+    namedByScript("PORTPICKER_TEST_ORIGINAL_TESTS")
+  }
+
+  private static func namedByScript(_ variable: String) -> String? {
+    ProcessInfo.processInfo.environment[variable]
       .flatMap { $0.isEmpty ? nil : $0 }
   }
 }

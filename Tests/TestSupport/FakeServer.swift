@@ -27,15 +27,8 @@ package final class FakeServer: Sendable {
     address = "@portpicker-test-\(UUID().uuidString)"
     let listener = socket(
       AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    var name = sockaddr_un()
-    name.sun_family = sa_family_t(AF_UNIX)
-    let bytes = [0] + Array(address.utf8.dropFirst())
-    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
-    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
-    let isBound = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, length) == 0 && listen(listener, 16) == 0
-      }
+    let isBound = withUnixAddress(address) {
+      bind(listener, $0, $1) == 0 && listen(listener, 16) == 0
     }
     guard isBound else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     self.listener = listener

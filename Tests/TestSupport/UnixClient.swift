@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 package import SystemPackage
 
 /// A client of a unix stream socket that does what a test says; its calls wait.
@@ -13,17 +13,7 @@ package final class UnixClient: Sendable {
     descriptor = socket(
       AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     if descriptor < 0 { throw Errno(rawValue: errno) }
-    var name = sockaddr_un()
-    name.sun_family = sa_family_t(AF_UNIX)
-    var bytes = Array(address.utf8)
-    if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 } else { bytes += [0] }
-    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
-    let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
-    let result = withUnsafePointer(to: &name) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, length)
-      }
-    }
+    let result = withUnixAddress(address) { connect(descriptor, $0, $1) }
     if result != 0 {
       let error = Errno(rawValue: errno)
       close(descriptor)
@@ -78,5 +68,20 @@ package final class UnixClient: Sendable {
         throw Errno(rawValue: errno)
       }
     }
+  }
+}
+
+/// Calls `body` with the address of a unix socket: a path, or `@NAME`.
+package func withUnixAddress<Result>(
+  _ address: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+  var name = sockaddr_un()
+  name.sun_family = sa_family_t(AF_UNIX)
+  var bytes = Array(address.utf8)
+  if bytes.first == UInt8(ascii: "@") { bytes[0] = 0 } else { bytes += [0] }
+  withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: bytes) }
+  let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+  return withUnsafePointer(to: &name) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
   }
 }

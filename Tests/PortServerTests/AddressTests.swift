@@ -1,0 +1,161 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Where a server listens.
+@Suite(.alone) struct AddressTests {
+  private let directory: TemporaryDirectory
+  private var path: String { directory.file("socket") }
+
+  init() throws {
+    directory = try TemporaryDirectory()
+  }
+
+  private func start(
+    _ address: String, _ arguments: [String] = []
+  ) throws -> RunningServer {
+    try RunningServer(
+      pool: try unusedTestPool(2), address: address, arguments)
+  }
+
+  /// Runs a server that is expected not to serve.
+  private func refusal(
+    _ address: String, _ arguments: [String] = []
+  ) throws -> Command.Result {
+    try Command(
+      Command.portserverPath,
+      ["--no-state", "--address", address] + arguments
+    ).run()
+  }
+
+  private func mode(of path: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions]
+      as? Int
+  }
+
+  @Test func aPathIsASocketFileThatIsRemovedAtTheEnd() throws {
+    let server = try start(path)
+    #expect(try mode(of: path) == 0o666)
+    #expect(try server.lease(for: getpid()) != nil)
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func onlyALeadingAtSignIsSpecial() throws {
+    let path = directory.file("a@b")
+    let server = try start(path)
+    #expect(FileManager.default.fileExists(atPath: path))
+    #expect(try server.lease(for: getpid()) != nil)
+  }
+
+  @Test(arguments: [("600", 0o600), ("0660", 0o660), ("777", 0o777)])
+  func theSocketFileGetsItsMode(text: String, mode: Int) throws {
+    let server = try start(path, ["--socket-mode", text])
+    #expect(try self.mode(of: path) == mode)
+    withExtendedLifetime(server) {}
+  }
+
+  @Test(arguments: ["", "8", "abc", "1000", "-1", "0o666"])
+  func aModeThatIsNoneIsRefused(text: String) throws {
+    let result = try refusal(path, ["--socket-mode", text])
+    #expect(result.status == 64)
+    #expect(result.errors.contains("permissions in octal are expected"))
+  }
+
+  @Test(arguments: ["", "@", "@" + String(repeating: "x", count: 108)])
+  func anAddressThatIsNoneIsRefused(address: String) throws {
+    let result = try refusal(address)
+    #expect(result.status == 64)
+    #expect(
+      result.errors.contains("a path or @NAME of 1 to 107 bytes is expected"))
+  }
+
+  @Test func aPathWithoutADirectoryIsRefused() throws {
+    let result = try refusal(directory.file("nothing/socket"))
+    #expect(result.status == 1)
+    #expect(result.errors.contains("No such file or directory"))
+  }
+
+  @Test func whereALiveServerListensNoOtherDoes() throws {
+    for address in [path, RunningServer.unusedAddress()] {
+      let server = try start(address)
+      let result = try refusal(address)
+      #expect(result.status == 1)
+      #expect(
+        result.errors
+          == "portserver: cannot listen on '\(address)': process "
+          + "\(server.process.pid) listens there; end it, or name another "
+          + "address in --address\n")
+      #expect(try server.lease(for: getpid()) != nil)
+    }
+  }
+
+  @Test func aDeadSocketFileIsReplaced() throws {
+    let first = try start(path)
+    first.end()
+    #expect(FileManager.default.fileExists(atPath: path))
+    #expect(try start(path).lease(for: getpid()) != nil)
+  }
+
+  @Test func whatIsNoSocketIsLeftAlone() throws {
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
+    let result = try refusal(path)
+    #expect(result.status == 1)
+    #expect(result.errors.contains("there is a file that is no socket"))
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: path)) == Data("precious".utf8))
+  }
+
+  @Test func aSocketFileOfSomebodyElseIsLeftAloneAtTheEnd() throws {
+    let server = try start(path)
+    server.process.signal(SIGSTOP)
+    try FileManager.default.removeItem(atPath: path)
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: path))
+    server.process.signal(SIGTERM)
+    server.process.signal(SIGCONT)
+    #expect(try server.process.finish().status == 0)
+    #expect(FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func aSocketFileThatWasRemovedComesBack() throws {
+    let server = try start(path)
+    let early = try UnixClient(connectingTo: path)
+    try FileManager.default.removeItem(atPath: path)
+    try server.waitForLog("the socket file was removed or replaced")
+    #expect(try server.lease(for: getpid()) != nil)
+    // Who was connected is served by the same server.
+    try early.send("\(getpid())\n")
+    #expect(try early.receiveAll() != "")
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func ofServersThatStartTogetherOneServes() async throws {
+    let path = path
+    for _ in 0..<5 {
+      try start(path).end()
+      let pool = try unusedTestPool(1)
+      let servers = try await sideBySide(4) { _ in
+        let server = try Command(
+          Command.portserverPath,
+          ["--no-state", "--address", path, "--pool", pool]
+        ).start()
+        let line = try server.nextErrorLine() ?? ""
+        return (server, line)
+      }
+      defer {
+        for (server, _) in servers {
+          server.kill()
+          _ = try? server.finish()
+        }
+      }
+      #expect(servers.filter { $0.1.contains("listening on") }.count == 1)
+      #expect(servers.filter { $0.1.contains("listens there") }.count == 3)
+      let client = try UnixClient(connectingTo: path)
+      try client.send("\(getpid())\n")
+      #expect(try client.receiveAll() != "")
+    }
+  }
+}

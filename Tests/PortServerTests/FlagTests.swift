@@ -1,0 +1,213 @@
+import Foundation
+import HostSystem
+import TestSupport
+import Testing
+
+/// The arguments of `portserver`, and what it says about them.
+@Suite(.alone) struct FlagTests {
+  private func run(_ arguments: String...) throws -> Command.Result {
+    try Command(Command.portserverPath, arguments).run()
+  }
+
+  @Test(arguments: [
+    ["--portserver_static_pool=RANGES", "--portserver_address=ADDRESS"],
+    [
+      "--portserver_static_pool", "RANGES",
+      "--portserver_unix_socket_address", "ADDRESS",
+    ],
+    ["--pool=RANGES", "--address=ADDRESS", "--verbose", "--debug"],
+  ])
+  func theOriginalsFlagsAreUnderstood(form: [String]) throws {
+    let (port, address) = (
+      try unusedTestPort(), RunningServer.unusedAddress()
+    )
+    let arguments = form.map {
+      $0.replacingOccurrences(of: "RANGES", with: "\(port)-\(port)")
+        .replacingOccurrences(of: "ADDRESS", with: address)
+    }
+    let server = try Command(
+      Command.portserverPath, ["--no-state"] + arguments
+    ).start()
+    defer {
+      server.kill()
+      _ = try? server.finish()
+    }
+    let line = try server.waitForErrorLine("listening on")
+    #expect(line.contains("listening on \(address), pid \(server.pid), with 1"))
+    let client = try UnixClient(connectingTo: address)
+    try client.send("\(getpid())\n")
+    #expect(try client.receiveAll() == "\(port)\n")
+  }
+
+  @Test func badRangesAreLoggedAndSkipped() throws {
+    let port = try unusedTestPort()
+    let server = try RunningServer(
+      pool: "x,5-3,0-9,1-65536,,\(port),\(port)-\(port)")
+    #expect(
+      server.logged.filter { $0.contains("error portserver: left out:") }.count
+        == 5)
+    #expect(server.logged.contains { $0.contains("'5-3' ends before") })
+    #expect(try server.lease(for: getpid()) == Int(port))
+    #expect(try server.statistics()["num-ports-managed"] == 1)
+  }
+
+  @Test(arguments: ["", "x", "9-3,70000"])
+  func aPoolWithoutPortsIsSaid(pool: String) throws {
+    let result = try run(
+      "--pool", pool, "--address", RunningServer.unusedAddress())
+    #expect(result.status == 1)
+    #expect(
+      result.errors.hasSuffix(
+        "portserver: '\(pool)' names no port; ports and ranges within 1-65535 "
+          + "are expected in --pool, such as 15000-24999\n"))
+  }
+
+  @Test func portsThatTheKernelHandsOutAreWarnedOf() throws {
+    let kernel = try #require(KernelPorts.current().ephemeral)
+    let server = try RunningServer(
+      pool: "\(kernel.lowerBound)-\(kernel.lowerBound)")
+    #expect(
+      server.logged.filter {
+        $0.contains("the kernel gives \(kernel.lowerBound) to other programs'")
+      }.count == 1)
+    // The default is clear of it here.
+    if kernel.lowerBound > 24999 {
+      let usual = try RunningServer(pool: "15000-24999")
+      #expect(usual.logged.count == 1)
+    }
+  }
+
+  @Test(.enabled(if: getuid() == 0, "only root can be another user"))
+  func portsThatNeedPrivilegeAreWarnedOf() throws {
+    let program = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: Command.portserverPath))
+    let port = try unusedTestPort()
+    let server = try Command(
+      "/usr/bin/env",
+      [
+        "sh", "-c",
+        """
+        exec 3<"$0"
+        exec setpriv --reuid 60001 --clear-groups --bounding-set=-all \
+          --inh-caps=-all /proc/self/fd/3 "$@"
+        """, "/proc/\(getpid())/fd/\(program.fileDescriptor)", "--no-state",
+        "--pool", "22,80-90,\(port)", "--address",
+        RunningServer.unusedAddress(),
+      ]
+    ).start()
+    defer {
+      server.kill()
+      _ = try? server.finish()
+    }
+    var lines: [String] = []
+    try server.waitForErrorLine("listening on") { lines.append($0) }
+    #expect(
+      lines.contains { $0.contains("22,80-90 need a privilege") }
+        == (KernelPorts.current().firstUnprivileged > 90))
+    withExtendedLifetime(program) {}
+  }
+
+  @Test(arguments: [
+    ["--unknown"], ["surplus"], ["--pool"], ["--max-clients", "x"],
+  ])
+  func argumentsThatMakeNoSenseAreRefused(arguments: [String]) throws {
+    let result = try Command(Command.portserverPath, arguments).run()
+    #expect(result.status == 64)
+    #expect(result.output == "")
+    #expect(result.errors.hasPrefix("portserver: "))
+    #expect(result.errors.split(separator: "\n").count == 1)
+  }
+
+  @Test func theVersionIsThePackages() throws {
+    let result = try run("--version")
+    #expect(result.status == 0)
+    #expect(result.output == "portserver 0.1.0\n")
+  }
+
+  @Test func itSaysLittleUnlessItIsAsked() throws {
+    let quiet = try RunningServer(pool: try unusedTestPool(1))
+    #expect(try quiet.lease(for: getpid()) != nil)
+    _ = try quiet.statistics()
+    #expect(quiet.logged.count == 1 + 5)
+  }
+
+  @Test func eachLeaseIsLoggedIfWanted() throws {
+    let port = try unusedTestPort()
+    let server = try RunningServer(pool: "\(port)", ["--verbose"])
+    // What a process calls itself must not forge a line.
+    let holder = try Command(
+      "/bin/sh", ["-c", "kill -STOP $$", "a\u{1B}[2Jb\nc\u{202E}d"]
+    ).start()
+    defer {
+      holder.kill()
+      _ = try? holder.finish()
+    }
+    #expect(try server.lease(for: holder.pid) == Int(port))
+    let line = try server.waitForLog("leased port \(port)")
+    #expect(
+      line.contains(
+        "info portserver: leased port \(port) to process \(holder.pid), asked "
+          + "for by uid \(getuid()): /bin/sh -c kill -STOP $$ a?[2Jb?c?d"))
+  }
+
+  @Test func theHelpIsThis() throws {
+    let result = try Command(
+      Command.portserverPath, ["--help"], environment: ["COLUMNS": "80"]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.errors == "")
+    #expect(result.output == help + "\n")
+  }
+
+  private let help = """
+    OVERVIEW: Lease the ports of this host to processes until they end.
+
+    Whoever needs a port asks here and gets one that nobody else has. It comes back
+    by itself when the process that it is for has ended.
+
+      portserver &
+      export PORTSERVER_ADDRESS=@unittest-portserver
+      portpicker $$
+
+    It stays in the foreground and logs on standard error. SIGUSR1 logs statistics;
+    SIGINT and SIGTERM end it. systemd may hand it its socket.
+
+    Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no sense.
+
+    USAGE: portserver [--pool <RANGES>] [--address <ADDRESS>] [--socket-mode <MODE>] [--state <PATH>] [--no-state] [--allow-foreign-pids] [--max-ports-per-process <N>] [--max-ports-per-user <N>] [--max-clients <N>] [--client-timeout <SECONDS>] [--verbose] [--debug]
+
+    OPTIONS:
+      --pool, --portserver_static_pool <RANGES>
+                              The ports to lease: ports and ranges, such as
+                              15000-19999,30000. (default: 15000-24999)
+      --address, --portserver_address, --portserver_unix_socket_address <ADDRESS>
+                              Where to listen: the path of a unix socket, or @NAME
+                              in the abstract namespace. (default:
+                              @unittest-portserver, or the socket that systemd
+                              hands over)
+      --socket-mode <MODE>    The permissions of the socket file, in octal.
+                              (default: 666)
+      --state <PATH>          The file in which leases are written down, so that
+                              they outlive this server: an absolute path. (default:
+                              one for the address, in $RUNTIME_DIRECTORY or
+                              /dev/shm/portpicker-UID)
+      --no-state              Write no leases down: they end with this server.
+      --allow-foreign-pids    Lease ports to other users' processes, too, for
+                              everybody.
+      --max-ports-per-process <N>
+                              How many ports a process may have. (default: no limit)
+      --max-ports-per-user <N>
+                              How many ports a user may have asked for. (default:
+                              no limit)
+      --max-clients <N>       How many clients are served at a time; further ones
+                              wait. (default: 1024)
+      --client-timeout <SECONDS>
+                              How long a client may take to send its request.
+                              (default: 5.0)
+      --verbose               Log each lease.
+      --debug                 Log everything.
+      --version               Show the version.
+      -h, --help              Show help information.
+
+    """
+}

@@ -1,0 +1,149 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The server as a service of systemd's, or of whatever speaks its protocols.
+@Suite(.alone) struct ServiceManagerTests {
+  private static let activate = "/usr/bin/systemd-socket-activate"
+  private static let analyze = "/usr/bin/systemd-analyze"
+
+  private func server(
+    _ arguments: [String], environment: [String: String?] = [:]
+  ) -> Command {
+    Command(
+      Command.portserverPath, ["--no-state"] + arguments,
+      environment: environment)
+  }
+
+  @Test(.enabled(if: access(activate, X_OK) == 0, "\(activate) is missing"))
+  func aSocketIsTakenOver() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("socket")
+    let manager = try Command(
+      Self.activate,
+      [
+        "--listen", path, Command.portserverPath, "--no-state", "--pool",
+        try unusedTestPool(2),
+      ]
+    ).start()
+    defer {
+      manager.kill()
+      _ = try? manager.finish()
+    }
+    try manager.waitForErrorLine("Listening on")
+    // The first client starts the server, and waits for it.
+    for _ in 0..<2 {
+      let client = try UnixClient(connectingTo: path)
+      try client.send("\(getpid())\n")
+      #expect(try client.receiveAll() != "")
+    }
+    let line = try manager.waitForErrorLine("listening on")
+    #expect(line.contains("listening on \(path), pid \(manager.pid)"))
+    manager.signal(SIGTERM)
+    #expect(try manager.finish().status == 0)
+    // The file is the manager's.
+    #expect(FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func socketsForAnotherProcessAreNotTaken() throws {
+    let address = RunningServer.unusedAddress()
+    let running = try server(
+      ["--address", address, "--pool", try unusedTestPool(1)],
+      environment: ["LISTEN_PID": "1", "LISTEN_FDS": "1"]
+    ).start()
+    #expect(try running.waitForErrorLine("listening on").contains(address))
+    running.signal(SIGTERM)
+    #expect(try running.finish().status == 0)
+  }
+
+  @Test(arguments: [
+    ("1", "3</dev/null", "no listening unix stream socket"),
+    ("2", "3</dev/null 4</dev/null", "has handed over 2 sockets"),
+  ])
+  func whatIsNoSocketForItIsRefused(
+    count: String, redirection: String, message: String
+  ) throws {
+    let result = try Command(
+      "/bin/sh",
+      [
+        "-c",
+        "LISTEN_PID=$$ LISTEN_FDS=\(count) exec \"$0\" --no-state "
+          + redirection, Command.portserverPath,
+      ]
+    ).run()
+    #expect(result.status == 1)
+    #expect(result.errors.contains(message))
+  }
+
+  @Test(arguments: [true, false])
+  func itSaysHowItIs(isAbstract: Bool) throws {
+    let directory = try TemporaryDirectory()
+    let name =
+      isAbstract ? RunningServer.unusedAddress() : directory.file("notify")
+    let manager = try NotificationReceiver(name)
+    let running = try server(
+      [
+        "--address", RunningServer.unusedAddress(), "--pool",
+        try unusedTestPool(1),
+      ],
+      environment: ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000"]
+    ).start()
+    #expect(try manager.next() == "READY=1")
+    #expect(try manager.next() == "WATCHDOG=1")
+    #expect(try manager.next() == "WATCHDOG=1")
+    running.signal(SIGTERM)
+    var message = try manager.next()
+    while message == "WATCHDOG=1" { message = try manager.next() }
+    #expect(message == "STOPPING=1")
+    #expect(try running.finish().status == 0)
+  }
+
+  @Test(.enabled(if: access(analyze, X_OK) == 0, "\(analyze) is missing"))
+  func theUnitsAreValid() throws {
+    let units = URL(fileURLWithPath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("systemd")
+    let directory = try TemporaryDirectory()
+    for name in ["portserver.service", "portserver.socket"] {
+      let unit = try String(
+        contentsOf: units.appendingPathComponent(name), encoding: .utf8)
+      try unit.replacingOccurrences(
+        of: "/usr/local/bin/portserver", with: Command.portserverPath
+      ).write(toFile: directory.file(name), atomically: true, encoding: .utf8)
+    }
+    let result = try Command(
+      Self.analyze,
+      [
+        "verify", directory.file("portserver.service"),
+        directory.file("portserver.socket"),
+      ]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.errors == "")
+  }
+}
+
+/// A service manager that hears what services say of themselves.
+private final class NotificationReceiver {
+  private let descriptor: Int32
+
+  init(_ name: String) throws(Errno) {
+    descriptor = socket(
+      AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    let result = withUnixAddress(name) { bind(descriptor, $0, $1) }
+    if result != 0 { throw Errno(rawValue: errno) }
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// The next message.
+  func next() throws(Errno) -> String {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = recv(descriptor, &buffer, buffer.count, 0)
+    if count < 0 { throw Errno(rawValue: errno) }
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+}

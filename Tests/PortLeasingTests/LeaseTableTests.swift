@@ -1,0 +1,236 @@
+import HostSystem
+import PortLeasing
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What a port server leases.
+@Suite struct LeaseTableTests {
+  private var table = LeaseTable(pool: PortPool([100...104]))
+  private let host = CountingHost()
+
+  @Test mutating func thePortThatHasBeenFreeForLongestIsFirst() throws {
+    #expect(try drain(.a) == [100, 101, 102, 103, 104])
+    table.takeBack(102)
+    table.takeBack(100)
+    #expect(try drain(.b) == [102, 100])
+  }
+
+  @Test mutating func whatAnEndedProcessHadComesBack() throws {
+    #expect(try lease(.a) == 100)
+    #expect(try lease(.b) == 101)
+    #expect(try lease(.a) == 102)
+    #expect(table.portCount(of: .a) == 2)
+    #expect(table.takeBackAll(of: .a) == 2)
+    #expect(table.takeBackAll(of: .a) == 0)
+    #expect(table.portCount(of: .a) == 0)
+    #expect(try drain(.b) == [103, 104, 100, 102])
+    #expect(table.usage == PoolUsage(ports: 5, leased: 5))
+  }
+
+  @Test mutating func aPortThatIsNotLeasedIsNotTakenBack() throws {
+    table.takeBack(100)
+    #expect(try drain(.a) == [100, 101, 102, 103, 104])
+  }
+
+  @Test mutating func aUsersPortsAreCounted() throws {
+    for user in [7, 8, 7] as [UInt32] { _ = try lease(.a, user: user) }
+    #expect(table.portCount(ofUser: 7) == 2)
+    #expect(table.portCount(ofUser: 8) == 1)
+    table.takeBackAll(of: .a)
+    #expect(table.portCount(ofUser: 7) == 0)
+  }
+
+  @Test mutating func aRefusalOfAFullPoolLooksAtNothing() throws {
+    _ = try drain(.a)
+    host.looks = 0
+    #expect(try lease(.b) == nil)
+    #expect(host.looks == 0)
+  }
+
+  @Test mutating func whatOthersUseIsLookedAtAgainAfterAWhile() throws {
+    host.statuses = [100: .inUse, 101: .inUse]
+    #expect(try drain(.a) == [102, 103, 104])
+    #expect(table.usage == PoolUsage(ports: 5, leased: 3, inUse: 2))
+    host.looks = 0
+    host.statuses = [:]
+    #expect(try lease(.b) == nil)
+    #expect(host.looks == 0)
+    host.now += 100_000_000
+    #expect(try drain(.b) == [100, 101])
+  }
+
+  @Test mutating func aLingeringPortIsLeasedWhenThereIsNoOther() throws {
+    host.statuses = [100: .lingering, 103: .inUse, 104: .denied]
+    #expect(try drain(.a) == [101, 102, 100])
+  }
+
+  @Test mutating func aPortInDoubtIsLeasedLast() throws {
+    table.distrust(101)
+    host.statuses = [100: .lingering]
+    #expect(try drain(.a) == [102, 103, 104, 100, 101])
+  }
+
+  @Test mutating func aDoubtfulPortThatIsInUseIsNotLeased() throws {
+    table.distrust(101)
+    host.statuses = [101: .inUse]
+    #expect(try drain(.a) == [100, 102, 103, 104])
+  }
+
+  @Test mutating func whatWasLeasedBeforeIsNotLeasedAgain() throws {
+    table.restore(Lease(holder: .a, user: 7, leasedAt: 1), of: 103)
+    #expect(try drain(.b) == [100, 101, 102, 104])
+    #expect(table.leases.filter { $0.lease.holder == .a }.map(\.port) == [103])
+    #expect(table.portCount(ofUser: 7) == 1)
+    table.takeBackAll(of: .a)
+    #expect(try drain(.b) == [103])
+  }
+
+  @Test mutating func aProbeThatFailsCostsNoPort() throws {
+    host.failure = .tooManyOpenFiles
+    #expect(throws: Errno.tooManyOpenFiles) { try lease(.a) }
+    host.failure = nil
+    #expect(try drain(.a) == [100, 101, 102, 103, 104])
+  }
+
+  @Test func aRefusalHasItsBoundWhateverOthersUse() throws {
+    let pool = PortPool([1000...2999])
+    let host = CountingHost()
+    for port in pool.ranges[0] { host.statuses[port] = .inUse }
+    var table = LeaseTable(pool: pool)
+    func checked() throws -> Int {
+      host.now += 1_000_000_000
+      return try table.lease(host.lease(.a), on: host).portsChecked
+    }
+    // All of them are looked at once.
+    #expect(try checked() >= 2000)
+    for _ in 0..<10 { #expect(try checked() <= 80) }
+    // In time, each has had its turn.
+    host.statuses[2500] = nil
+    var refusals = 0
+    host.now += 1_000_000_000
+    while try table.lease(host.lease(.a), on: host).port == nil {
+      refusals += 1
+      host.now += 1_000_000_000
+    }
+    #expect(refusals <= 2000 / 64)
+  }
+
+  @Test(arguments: [
+    PortPool([1...65535]), PortPool([65535...65535]),
+    PortPool([1...1, 7...8, 65535...65535]),
+  ])
+  func everyPortOfAPoolIsLeased(pool: PortPool) throws {
+    var table = LeaseTable(pool: pool)
+    let host = CountingHost()
+    var ports: [UInt16] = []
+    while let port = try table.lease(host.lease(.a), on: host).port {
+      ports.append(port)
+    }
+    #expect(ports == pool.ranges.flatMap { Array($0) })
+  }
+
+  /// Thousands of things that happen, against a model that knows no queues.
+  @Test(arguments: 0..<20)
+  func aModelAgrees(seed: UInt64) throws {
+    var random = Seeded(state: seed)
+    let ports = PortPool([200...219, 230...239])
+    let all = ports.ranges.flatMap { Array($0) }
+    var table = LeaseTable(pool: ports)
+    let host = CountingHost()
+    var leased: [UInt16: ProcessIdentity] = [:]
+    let processes = (1...6).map {
+      ProcessIdentity(pid: Int32($0), startTime: 1)
+    }
+    for _ in 0..<3000 {
+      host.now += UInt64.random(in: 0...200_000_000, using: &random)
+      let process = processes.randomElement(using: &random) ?? .a
+      let port = all.randomElement(using: &random) ?? 0
+      switch Int.random(in: 0..<10, using: &random) {
+      case 0: host.statuses[port] = .inUse
+      case 1: host.statuses[port] = .lingering
+      case 2, 3: host.statuses[port] = nil
+      case 4:
+        let count = leased.values.filter { $0 == process }.count
+        #expect(table.takeBackAll(of: process) == count)
+        leased = leased.filter { $0.value != process }
+      case 5:
+        table.takeBack(port)
+        leased[port] = nil
+      default:
+        let isAnyFree = all.contains {
+          leased[$0] == nil && host.statuses[$0] == nil
+        }
+        // Then everything is due.
+        if isAnyFree { host.now += 1_000_000_000 }
+        let found = try table.lease(host.lease(process), on: host).port
+        if let found {
+          #expect(leased[found] == nil)
+          #expect(host.statuses[found] != .inUse)
+          if isAnyFree { #expect(host.statuses[found] == nil) }
+          leased[found] = process
+        } else {
+          #expect(!isAnyFree)
+        }
+      }
+      #expect(table.leases.count == leased.count)
+      #expect(table.leases.allSatisfy { leased[$0.port] == $0.lease.holder })
+      for process in processes {
+        #expect(
+          table.portCount(of: process)
+            == leased.values.filter { $0 == process }.count)
+      }
+    }
+  }
+
+  private mutating func lease(
+    _ holder: ProcessIdentity, user: UInt32 = 0
+  ) throws(Errno) -> UInt16? {
+    try table.lease(host.lease(holder, user: user), on: host).port
+  }
+
+  private mutating func drain(
+    _ holder: ProcessIdentity
+  ) throws(Errno) -> [UInt16] {
+    var ports: [UInt16] = []
+    while let port = try lease(holder) { ports.append(port) }
+    return ports
+  }
+}
+
+/// A host that counts how often it is asked.
+private final class CountingHost: PortConditions {
+  /// The ports that are not free.
+  var statuses: [UInt16: PortStatus] = [:]
+  var failure: Errno?
+  var looks = 0
+  /// The time, in nanoseconds since boot.
+  var now: UInt64 = 1_000_000_000
+
+  func lease(_ holder: ProcessIdentity, user: UInt32 = 0) -> Lease {
+    Lease(holder: holder, user: user, leasedAt: now)
+  }
+
+  func isFree(_ port: UInt16) throws(Errno) -> Bool {
+    try status(of: port) == .free
+  }
+
+  func status(of port: UInt16) throws(Errno) -> PortStatus {
+    looks += 1
+    if let failure { throw failure }
+    return statuses[port] ?? .free
+  }
+}
+
+/// Random numbers that are the same in every run (xorshift64*).
+private struct Seeded: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    if state == 0 { state = 0x9E37_79B9_7F4A_7C15 }
+    state ^= state >> 12
+    state ^= state << 25
+    state ^= state >> 27
+    return state &* 0x2545_F491_4F6C_DD1D
+  }
+}

@@ -1,0 +1,166 @@
+import CTestSupport
+import Foundation
+import TestSupport
+import Testing
+
+/// What goes wrong around a server: it says so, and recovers by itself.
+@Suite(.alone) struct FaultTests {
+  /// Sets a limit of a running process; needs prlimit(1).
+  private func setLimit(
+    _ name: String, to value: String, of process: RunningCommand
+  ) throws {
+    let result = try Command(
+      "/usr/bin/env",
+      ["prlimit", "--pid", "\(process.pid)", "--\(name)=\(value):"]
+    ).run()
+    try #require(result.status == 0, "\(result.errors)")
+  }
+
+  /// The numbers that the next descriptors of a process get; it may have been
+  /// started with some that are of no concern here.
+  private func nextDescriptors(of process: RunningCommand) throws -> [Int] {
+    let used = try FileManager.default
+      .contentsOfDirectory(atPath: "/proc/\(process.pid)/fd")
+      .compactMap { Int($0) }
+    return (0..<1000).filter { !used.contains($0) }
+  }
+
+  @Test func whereDescriptorsRunOutClientsWait() throws {
+    let server = try RunningServer(pool: try unusedTestPool(9))
+    let next = try nextDescriptors(of: server.process)
+    // None for a client, and then one more each time: for the client, for a
+    // pidfd, for a probe.
+    try setLimit("nofile", to: "\(next[0])", of: server.process)
+    let client = try UnixClient(connectingTo: server.address)
+    try client.send("\(getpid())\n")
+    try server.waitForLog("cannot accept clients: Too many open files")
+    for more in 1...6 {
+      try setLimit("nofile", to: "\(next[more])", of: server.process)
+      // A port or a refusal, but an answer.
+      _ = try server.lease(for: getpid())
+    }
+    try setLimit("nofile", to: "1024", of: server.process)
+    _ = try client.receiveAll()
+    var ports = try server.statistics()["total-allocations"] ?? 0
+    while try server.lease(for: getpid()) != nil { ports += 1 }
+    #expect(ports == 9)
+  }
+
+  @Test func withoutIPv6PortsAreProbedAllTheSame() async {
+    await #expect(processExitsWith: .success) {
+      try #require(cts_forbid_ipv6() == 0)
+      let (taken, free) = (try unusedTestPort(), try unusedTestPort())
+      let outsider = try TestSocket(
+        .tcp, at: .loopbackIPv4, port: taken, listening: true)
+      // It inherits what is forbidden.
+      let server = try RunningServer(pool: "\(taken),\(free)")
+      #expect(try server.lease(for: getpid()) == Int(free))
+      #expect(try server.lease(for: getpid()) == nil)
+      withExtendedLifetime(outsider) {}
+    }
+  }
+
+  @Test(
+    .enabled(if: canUnshare && getuid() == 0, "it takes root and namespaces"))
+  func processesThatProcHidesGetNoPorts() throws {
+    let program = try FileHandle(
+      forReadingFrom: URL(fileURLWithPath: Command.portserverPath))
+    let directory = try TemporaryDirectory()
+    let fifo = directory.file("fifo")
+    try #require(mkfifo(fifo, 0o600) == 0)
+    let address = RunningServer.unusedAddress()
+    let server = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--mount", "--propagation", "private", "sh", "-c",
+        """
+        exec 3<"$0" 4<>"$1"
+        shift
+        mount -o remount,hidepid=2 /proc || exit 9
+        (read -r go <&4; mount -o remount,hidepid=0 /proc) &
+        exec setpriv --reuid 60001 --regid 60001 --clear-groups \
+          /proc/self/fd/3 "$@"
+        """, "/proc/\(getpid())/fd/\(program.fileDescriptor)", fifo,
+        "--no-state", "--pool", try unusedTestPool(2), "--address", address,
+      ]
+    ).start()
+    defer {
+      server.kill()
+      _ = try? server.finish()
+    }
+    try server.waitForErrorLine("listening on")
+    #expect(cts_ask(address, getpid(), 0, 0) == 0)
+    try server.waitForErrorLine("/proc hides it (hidepid)")
+    try Data("go\n".utf8).write(to: URL(fileURLWithPath: fifo))
+    while cts_ask(address, getpid(), 0, 0) == 0 {}
+    withExtendedLifetime(program) {}
+  }
+
+  @Test(
+    .enabled(
+      if: access("/usr/bin/cc", X_OK) == 0 || clang != nil,
+      "there is no C compiler"))
+  func aWallClockThatJumpsChangesNothing() throws {
+    let directory = try TemporaryDirectory()
+    let (source, library) = (
+      directory.file("clock.c"), directory.file("clock.so")
+    )
+    try clockThatJumps.write(
+      toFile: source, atomically: true, encoding: .utf8)
+    let compiled = try Command(
+      "/usr/bin/env",
+      [Self.clang ?? "cc", "-shared", "-fPIC", "-o", library, source]
+    ).run()
+    try #require(compiled.status == 0, "\(compiled.errors)")
+    let server = try RunningServer(
+      pool: try unusedTestPool(2), ["--debug", "--client-timeout", "0.05"],
+      environment: ["LD_PRELOAD": library])
+    let years = Set(server.logged.map { $0.prefix(4) })
+    for _ in 0..<10 {
+      let holder = try HolderProcess()
+      #expect(try server.lease(for: holder.number) != nil)
+      #expect(try server.lease(for: holder.number) != nil)
+      #expect(try server.lease(for: getpid()) == nil)
+      holder.end()
+      let silent = try UnixClient(connectingTo: server.address)
+      #expect(try silent.receiveAll() == "")
+    }
+    _ = try server.statistics()
+    // The log shows that it did jump.
+    #expect(years.union(server.logged.map { $0.prefix(4) }).count > 2)
+  }
+
+  private static let clang: String? =
+    (try? Command("/usr/bin/env", ["clang", "--version"]).run())?.status == 0
+    ? "clang" : nil
+
+  /// A C library's clock that is somewhere else in time whenever it is read.
+  private let clockThatJumps = """
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <sys/time.h>
+    #include <time.h>
+    static time_t jump(void) {
+      static unsigned long state = 1;
+      state = state * 6364136223846793005ul + 1442695040888963407ul;
+      return (time_t)(state >> 34);
+    }
+    time_t time(time_t *result) {
+      time_t now = jump();
+      if (result) *result = now;
+      return now;
+    }
+    int gettimeofday(struct timeval *now, void *zone) {
+      now->tv_sec = jump();
+      now->tv_usec = 0;
+      return 0;
+    }
+    int clock_gettime(clockid_t clock, struct timespec *now) {
+      static int (*next)(clockid_t, struct timespec *);
+      if (!next) *(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
+      int result = next(clock, now);
+      if (clock == CLOCK_REALTIME) now->tv_sec = jump();
+      return result;
+    }
+    """
+}

@@ -110,6 +110,19 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
+// scripts/fuzz builds with this; nobody else needs libFuzzer.
+if Context.environment["PORTSERVER_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "client-fuzzer",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortProtocol", "PortServer",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      path: "Fuzz/ClientFuzzer"))
+}
+
 for target in package.targets
 where !target.name.hasPrefix("C") || target.name.hasSuffix("Tests") {
   target.swiftSettings = [
@@ -122,4 +135,8 @@ where !target.name.hasPrefix("C") || target.name.hasSuffix("Tests") {
     // SE-0461: a nonisolated async function runs where its caller runs.
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
   ]
+  // The `main` is libFuzzer's.
+  if target.name == "client-fuzzer" {
+    target.swiftSettings?.append(.unsafeFlags(["-parse-as-library"]))
+  }
 }

@@ -98,12 +98,10 @@ package final class PortServer {
   ///
   /// - Throws: Where the system does not let it wait or listen.
   package func run() throws(Errno) {
-    try events.watch(signals.raw, as: EventSource.signals.token)
-    try events.watch(processes.raw, as: EventSource.processes.token)
-    try listen()
+    try start()
     if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
     notifier?.send(.ready)
-    while !isStopping { try turn() }
+    while !isStopping { try turn(for: nextDeadline?.remaining) }
     notifier?.send(.stopping)
     signals.restoreDefaults()
     socket.removeFile()
@@ -114,8 +112,22 @@ package final class PortServer {
     log.notice("stopped")
   }
 
-  private func turn() throws(Errno) {
-    let count = try events.wait(for: nextDeadline?.remaining)
+  /// Begins to listen; ``run()`` does that by itself.
+  ///
+  /// - Throws: What `epoll_ctl(2)` says.
+  package func start() throws(Errno) {
+    try events.watch(signals.raw, as: EventSource.signals.token)
+    try events.watch(processes.raw, as: EventSource.processes.token)
+    try listen()
+  }
+
+  /// Handles what there is to handle; ``run()`` does nothing else until it is
+  /// told to stop.
+  ///
+  /// - Parameter timeout: How long to wait for something, at most.
+  /// - Throws: What `epoll_wait(2)` says.
+  package func turn(for timeout: Duration?) throws(Errno) {
+    let count = try events.wait(for: timeout)
     for index in 0..<count {
       switch EventSource(token: events[index]) {
       case .signals: readSignals()

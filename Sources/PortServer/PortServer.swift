@@ -144,7 +144,7 @@ package final class PortServer {
       }
     }
     if someoneConnects { _ = accept(atMost: Self.acceptBatch) }
-    try doWhatIsDue()
+    doWhatIsDue()
   }
 
   private func readSignals() {
@@ -205,14 +205,19 @@ extension PortServer {
         guard let connection = try socket.accept() else { return false }
         greet(connection)
       } catch {
-        // A connection that cannot be accepted would be reported for ever.
-        warnings.say(.accept, to: log, "cannot accept clients: \(error)")
-        stopListening()
-        acceptPause = Deadline(after: .milliseconds(100))
+        pauseAccepting(because: error)
         return false
       }
     }
     return true
+  }
+
+  /// Accepts nobody for a while, for a connection that cannot be accepted would
+  /// be reported for ever.
+  private func pauseAccepting(because error: Errno) {
+    warnings.say(.accept, to: log, "cannot accept clients: \(error)")
+    stopListening()
+    acceptPause = Deadline(after: .milliseconds(100))
   }
 
   /// Answers those who have asked by now, and closes the other connections.
@@ -236,7 +241,7 @@ extension PortServer {
     [upkeep, sweep, watchdog, acceptPause].compactMap { $0 }.min()
   }
 
-  private func doWhatIsDue() throws(Errno) {
+  private func doWhatIsDue() {
     if let sweep, sweep.hasPassed { sweepClients() }
     if upkeep.hasPassed {
       checkUnwatched()
@@ -245,7 +250,11 @@ extension PortServer {
     }
     if let acceptPause, acceptPause.hasPassed { self.acceptPause = nil }
     if !isListening, acceptPause == nil, clients.count < maxClients {
-      try listen()
+      do {
+        try listen()
+      } catch {
+        pauseAccepting(because: error)
+      }
     }
     if let watchdog, watchdog.hasPassed, let watchdogInterval {
       notifier?.send(.watchdog)

@@ -98,6 +98,7 @@ let package = Package(
       dependencies: [
         "CTestSupport", "HostSystem", "PortLeasing", "PortPicker",
         "PortPickerCommand", "PortServer", "PortServerCommand", "TestSupport",
+        "soak",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(

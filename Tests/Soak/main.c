@@ -45,7 +45,7 @@ struct shared {
 static struct shared *shared;
 static struct sockaddr_un address;
 static socklen_t address_size;
-static int first_port = 20000, last_port = 20199;
+static int first_port = 18000, last_port = 18199;
 static int seconds = 10, clients = 100, kill_interval = 1500;
 static int max_ports = 4, life = 30, use_outsiders = 1;
 

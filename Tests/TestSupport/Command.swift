@@ -154,6 +154,9 @@ extension Command {
   /// The `portserver` that was built together with the tests.
   package static var portserverPath: String { builtPath + "/portserver" }
 
+  /// The `soak` that was built together with the tests.
+  package static var soakPath: String { builtPath + "/soak" }
+
   private static var builtPath: String {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     return tests.deletingLastPathComponent().path

@@ -32,19 +32,34 @@ package func unusedTestPool(_ count: Int) throws(Errno) -> String {
 
 private let freePorts = Mutex<[UInt16]>([])
 
-/// Claims a block, beginning the search at a random one.
+/// Ports in a row that no other test gets, all of them free.
+///
+/// - Throws: As ``unusedTestPort()``.
+package func unusedTestBlock() throws(Errno) -> ClosedRange<UInt16> {
+  try claimBlock { $0.count == blockSize }.range
+}
+
+private let blockSize: UInt16 = 50
+
+/// Claims a block's free ports.
 private func claimBlock() throws(Errno) -> [UInt16] {
-  let size: UInt16 = 50
-  let blocks = 5000 / size
+  try claimBlock { !$0.isEmpty }.free
+}
+
+/// Claims a block with as many free ports as are wanted, beginning the search at
+/// a random one.
+private func claimBlock(
+  where isEnough: ([UInt16]) -> Bool
+) throws(Errno) -> (range: ClosedRange<UInt16>, free: [UInt16]) {
+  let blocks = 5000 / blockSize
   let start = UInt16.random(in: 0..<blocks)
   for number in 0..<blocks {
-    let first = 20000 + (start + number) % blocks * size
+    let first = 20000 + (start + number) % blocks * blockSize
     guard try claim("portpicker-test-ports-\(first)") else { continue }
+    let range = first...first + blockSize - 1
     var free: [UInt16] = []
-    for port in first..<first + size where try PortProbe.isFree(port) {
-      free.append(port)
-    }
-    if !free.isEmpty { return free }
+    for port in range where try PortProbe.isFree(port) { free.append(port) }
+    if isEnough(free) { return (range, free) }
   }
   throw .addressInUse
 }

@@ -51,18 +51,23 @@ struct LedgerStore: Sendable {
       let status = try? Stat(location.path, followTargetSymlink: false),
       status.deviceID == file.device, status.inode == file.inode
     else { return }
-    if header.context.boot == context.boot {
-      for port in 1...UInt16.max {
-        switch try? file.record(of: port) {
-        case .vacant: break
-        case .lease(let lease): if lease.holder.isAlive { return }
-        case .damaged, nil: return
-        }
-      }
-    }
+    if header.context.boot == context.boot, mayBeNeeded(file) { return }
     // A server that opens it in this moment finds, once it has the lock, that
     // the path names it no longer.
     try? removeFile(location.path)
+  }
+
+  /// Whether a ledger has leases of living processes, or records that may be
+  /// some.
+  func mayBeNeeded(_ file: LedgerFile) -> Bool {
+    for port in 1...UInt16.max {
+      switch try? file.record(of: port) {
+      case .vacant: break
+      case .lease(let lease): if lease.holder.isAlive { return true }
+      case .damaged, nil: return true
+      }
+    }
+    return false
   }
 
   /// Looks whether a locked file is the ledger, and mends it.

@@ -97,9 +97,10 @@ package final class ServerLedger {
     return true
   }
 
-  /// Removes the ledger of a server that ends without leases.
-  package func remove() {
-    if isInPlace { try? removeFile(path) }
+  /// Removes the ledger of a server that ends, unless somebody alive has a port,
+  /// in its pool or in that of a server before it.
+  package func removeIfUnused() {
+    if isInPlace, !store.mayBeNeeded(file) { try? removeFile(path) }
   }
 
   /// Removes the ledgers beside this one that servers have left behind when they

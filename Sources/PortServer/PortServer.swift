@@ -106,8 +106,7 @@ package final class PortServer {
     signals.restoreDefaults()
     socket.removeFile()
     drain()
-    try? reclaimEnded()
-    if table.leases.isEmpty { ledger?.remove() }
+    ledger?.removeIfUnused()
     logStatistics()
     log.notice("stopped")
   }

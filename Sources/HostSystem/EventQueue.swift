@@ -44,7 +44,9 @@ package struct EventQueue: ~Copyable {
   /// - Throws: What `epoll_wait(2)` says.
   package mutating func wait(for timeout: Duration?) throws(Errno) -> Int {
     let milliseconds = timeout.map {
-      Int32(clamping: ($0.nanoseconds + 999_999) / 1_000_000)
+      let (whole, rest) = $0.nanoseconds.quotientAndRemainder(
+        dividingBy: 1_000_000)
+      return Int32(clamping: rest == 0 ? whole : whole + 1)
     }
     do {
       return try wait(milliseconds ?? -1)

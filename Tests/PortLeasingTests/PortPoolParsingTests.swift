@@ -61,6 +61,29 @@ import Testing
     }
   }
 
+  @Test(
+    arguments: [
+      ("10-19,5", [5...5, 10...19], []),
+      ("x,10-19", [10...19], [.notARange("x")]),
+      ("10-19,0-5,30", [10...19, 30...30], [.outOfBounds("0-5")]),
+      ("9-1,1-65536,7", [7...7], [.reversed("9-1"), .outOfBounds("1-65536")]),
+      (",8080,", [8080...8080], [.notARange(""), .notARange("")]),
+      (" 1 - 2 , ", [1...2], [.notARange(" ")]),
+      ("5-5,+1,5", [5...5], [.notARange("+1")]),
+      ("", [], [.notARange("")]),
+      ("70000", [], [.outOfBounds("70000")]),
+      ("1-2-3,-", [], [.notARange("1-2-3"), .notARange("-")]),
+    ] as [(String, [ClosedRange<UInt16>], [PortPool.ParsingError])])
+  func badItemsAreLeftOut(
+    _ text: String, _ ranges: [ClosedRange<UInt16>],
+    _ skipped: [PortPool.ParsingError]
+  ) {
+    var errors: [PortPool.ParsingError] = []
+    let pool = PortPool(parsing: text) { errors.append($0) }
+    #expect(pool.ranges == ranges)
+    #expect(errors == skipped)
+  }
+
   @Test(arguments: ["1", "65535", "1-65535", "25000-32767,40000", "1-2,4-5,7"])
   func descriptionIsWhatWasRead(_ text: String) throws {
     #expect(try PortPool(parsing: text).description == text)

@@ -4,18 +4,8 @@ import Testing
 
 /// The rules are Python's, so it is asked.
 @Suite(.alone) struct DecimalIntegerPythonTests {
-  private static let program = """
-    import sys
-    for text in sys.argv[1].split(","):
-      try:
-        print(int(bytes.fromhex(text)))
-      except ValueError:
-        print("none")
-    """
-
   @Test(.enabled(if: Command.originalPython != nil))
   func everyShortTextIsReadAsPythonReadsIt() throws {
-    let python = try #require(Command.originalPython)
     let alphabet = Array(" \t\n\r+-_019a\0".utf8)
     // All texts of up to two bytes, and longer ones at random.
     var texts: [[UInt8]] = [[]]
@@ -35,20 +25,10 @@ import Testing
       texts.append(parts.flatMap { Array(($0.randomElement() ?? "").utf8) })
     }
 
-    let argument = texts.map(hexadecimal).joined(separator: ",")
-    let result = try Command(python, ["-c", Self.program, argument]).run()
-    #expect(result.status == 0, "\(result.errors)")
-    let answers = result.output.split(separator: "\n").map { Int($0) }
-    try #require(answers.count == texts.count)
+    let answers = try pythonIntegers(texts)
     for (text, answer) in zip(texts, answers) {
       #expect(decimalInteger(text) == answer, "\(hexadecimal(text))")
     }
     #expect(answers.count { $0 != nil } > 200)
   }
-}
-
-private func hexadecimal(_ bytes: [UInt8]) -> String {
-  bytes.map { byte in
-    String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-  }.joined()
 }

@@ -1,4 +1,5 @@
 import PortProtocol
+import TestSupport
 import Testing
 
 /// What a client sends, piece by piece.
@@ -74,12 +75,38 @@ import Testing
     #expect(other.isEmpty)
   }
 
+  /// Bytes of all kinds, and those that requests are made of.
+  @Test(arguments: 0..<500)
+  func whateverArrivesIsReadWithinTheLimit(seed: Int) throws {
+    var random = Seeded(seed: seed)
+    let usual = Array("0123456789 \n_+-".utf8)
+    var reader = RequestReader()
+    var step = RequestReader.Step.incomplete
+    var count = 0
+    while step == .incomplete {
+      let piece = (0..<Int.random(in: 0...9, using: &random)).map { _ in
+        seed % 2 == 0
+          ? UInt8.random(in: 0...255, using: &random)
+          : usual.randomElement(using: &random) ?? 0
+      }
+      step = receive(&reader, piece)
+      count += piece.count
+      #expect(step != .incomplete || count <= RequestReader.maximumLength)
+      let kept = Mirror(reflecting: reader).descendant("bytes") as? [UInt8]
+      #expect(try #require(kept).count <= RequestReader.maximumLength)
+      #expect(reader.finish() != .incomplete)
+    }
+  }
+
   @Test func everyPortIsWrittenAsItsNumber() {
     for port in UInt16.min...UInt16.max {
       let text = VersionOneReply.withBytes(of: port) {
         String(decoding: $0, as: UTF8.self)
       }
       #expect(text == "\(port)\n")
+      #expect(
+        VersionOneReply(Array(text.utf8), isComplete: true)
+          == (port == 0 ? .refused : .port(port)))
     }
   }
 }

@@ -28,11 +28,7 @@ private let signalCount = Atomic<Int>(0)
       action.sa_flags = 0
       try systemCall { sigaction(SIGUSR2, &action, nil) }
 
-      // The threads that tests run on have most signals blocked.
-      var signals = sigset_t()
-      sigemptyset(&signals)
-      sigaddset(&signals, SIGUSR2)
-      try #require(pthread_sigmask(SIG_UNBLOCK, &signals, nil) == 0)
+      unblockSignals(SIGUSR2)
       let receiver = pthread_self()
       let thread = try FileManager.default.destinationOfSymbolicLink(
         atPath: "/proc/thread-self")

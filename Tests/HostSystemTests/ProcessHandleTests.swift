@@ -1,3 +1,4 @@
+import CTestSupport
 import Glibc
 import HostSystem
 import SystemPackage
@@ -33,6 +34,83 @@ import Testing
     #expect(HandleBox(stranger) == nil)
     holder.end()
     #expect(HandleBox(identity) == nil)
+  }
+
+  @Test func anEndIsReportedBeforeTheProcessIsReaped() throws {
+    let child = try Command.sleeper.start()
+    defer {
+      child.kill()
+      _ = try? child.finish()
+    }
+    let handle = try #require(try HandleBox(child.pid, true))
+    let descriptor = try #require(handle.raw)
+    #expect(!isReadable(descriptor))
+    child.kill()
+    #expect(becomesReadable(descriptor))
+    #expect(handle.hasEnded)
+    // Nobody has waited for it: it is still there.
+    #expect(kill(child.pid, 0) == 0)
+    #expect(try HandleBox(child.pid, true) == nil)
+    #expect(HandleBox(handle.identity) == nil)
+  }
+
+  @Test(arguments: [true, false])
+  func aProcessCanBeDoneWithoutADescriptor(hasEnded: Bool) throws {
+    let holder = try HolderProcess()
+    guard
+      var handle = try ProcessHandle.open(holder.number, watching: true)
+    else { throw Errno.noSuchProcess }
+    handle.closeDescriptor()
+    #expect(handle.raw == nil)
+    #expect(handle.hasEnded == false)
+    if hasEnded { holder.end() }
+    #expect(handle.hasEnded == hasEnded)
+  }
+
+  @Test func aDescriptorIsClosedWithItsHandle() async {
+    await #expect(processExitsWith: .success) {
+      guard
+        var handle = try ProcessHandle.open(getppid(), watching: true)
+      else { throw Errno.noSuchProcess }
+      let number = handle.raw?.rawValue ?? -1
+      #expect(fcntl(number, F_GETFD) == FD_CLOEXEC)
+      handle.closeDescriptor()
+      #expect(fcntl(number, F_GETFD) == -1)
+    }
+  }
+
+  /// The children are forked and have every descriptor of this process: that
+  /// is why they are started in one that has no others.
+  @Test func aZombieHasNoHandle() async {
+    await #expect(processExitsWith: .success) {
+      let zombie = cts_start_zombie()
+      try #require(zombie > 0)
+      #expect(try HandleBox(zombie, true) == nil)
+      #expect(try HandleBox(zombie, false) == nil)
+      cts_end(zombie)
+    }
+  }
+
+  @Test func aProcessWhoseFirstThreadHasEndedHasNotEnded() async {
+    await #expect(processExitsWith: .success) {
+      for watching in [true, false] {
+        let headless = cts_start_headless()
+        try #require(headless > 0)
+        let handle = try HandleBox(headless, watching)
+        #expect(handle?.hasEnded == false)
+        cts_end(headless)
+        #expect(handle?.hasEnded == true)
+      }
+    }
+  }
+
+  @Test func aThreadHasNoHandle() async throws {
+    let handles = try await sideBySide(1) { _ in
+      let number = cts_thread_number()
+      try #require(number != getpid())
+      return try [true, false].map { try HandleBox(number, $0) == nil }
+    }
+    #expect(handles == [[true, true]])
   }
 }
 

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -39,6 +41,16 @@ int cts_forbid_ipv6(void) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
   return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                       SECCOMP_FILTER_FLAG_TSYNC, &filter);
+}
+
+int cts_enter_network(void) {
+  if (unshare(CLONE_NEWNET) != 0) return -1;
+  int socket_number = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket_number < 0) return -1;
+  struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+  int result = ioctl(socket_number, SIOCSIFFLAGS, &loopback);
+  close(socket_number);
+  return result;
 }
 
 pid_t cts_fork(void) { return fork(); }

@@ -1,3 +1,7 @@
+import CTestSupport
+import Foundation
+import Glibc
+
 /// Whether this host lets tests make namespaces with unshare(1): as root, or
 /// with user namespaces.
 package let canUnshare: Bool = {
@@ -6,4 +10,18 @@ package let canUnshare: Bool = {
     ["unshare", "--pid", "--fork", "--mount-proc", "--net", "true"]
   ).run()
   return result?.status == 0
+}()
+
+/// Whether threads of this process may have network namespaces of their own
+/// (`cts_enter_network`), and change what the kernel does in them.
+package let canEnterNetwork: Bool = {
+  let answer = Collected<Bool>()
+  let end = DispatchSemaphore(value: 0)
+  Thread.detachNewThread {
+    let setting = "/proc/sys/net/ipv4/ip_unprivileged_port_start"
+    answer.add(cts_enter_network() == 0 && access(setting, W_OK) == 0)
+    end.signal()
+  }
+  end.wait()
+  return answer.all == [true]
 }()

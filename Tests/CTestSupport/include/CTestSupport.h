@@ -10,6 +10,10 @@
 /// where seccomp(2) is not to be had.
 int cts_forbid_ipv6(void);
 
+/// Puts the calling thread into a network namespace of its own, in which only
+/// loopback is up. Returns -1 and sets `errno` where that is not allowed.
+int cts_enter_network(void);
+
 /// The number of the calling thread (gettid(2)).
 pid_t cts_thread_number(void);
 

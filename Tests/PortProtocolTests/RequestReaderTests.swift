@@ -32,7 +32,7 @@ import Testing
 
   @Test(arguments: [
     "", "\n", "x", "4242x\n", "42 42\n", "4242\n1\n", "4.2\n", "-\n", "_1\n",
-    "000000000000000004242", "0x10\n", "٣\n",
+    "000000000000000004242", "00000000000000004242\n", "0x10\n", "٣\n",
   ])
   func whatIsNoRequest(text: String) {
     #expect(outcome(text) == .malformed)

@@ -13,11 +13,20 @@ import Testing
 
   /// Some 40 clients at a time on 50 ports, and a server that is killed every
   /// 300 ms.
-  private func soak(server: String) throws -> Command.Result {
+  ///
+  /// - Parameters:
+  ///   - server: The server's program.
+  ///   - launcher: A program that runs another one, and its arguments.
+  /// - Returns: What it prints.
+  /// - Throws: What the system says.
+  private func soak(
+    server: String, by launcher: [String] = []
+  ) throws -> Command.Result {
     let ports = try unusedTestBlock()
     return try Command(
-      Command.soakPath,
-      [
+      "/usr/bin/env",
+      launcher + [
+        Command.soakPath,
         "--server", server, "--state", directory.file("ledger"), "--log",
         directory.file("log"), "--seconds", "3", "--clients", "40",
         "--kill-every", "300", "--first", "\(ports.lowerBound)", "--last",
@@ -41,6 +50,40 @@ import Testing
     #expect(figure("leases", of: result) ?? 0 > 500)
     #expect(figure("restarts", of: result) ?? 0 > 2)
   }
+
+  @Test(
+    .enabled(
+      if: canUnshare && getuid() == 0 && Self.hasPidLimitOfNamespaces,
+      "a pid namespace has no kernel.pid_max of its own here"))
+  func pidsThatAreUsedAgainAtOnceAreTakenForNobodyElses() throws {
+    // With 400 pids for all, each has many processes in a second.
+    let result = try soak(
+      server: Command.portserverPath,
+      by: [
+        "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh",
+        "-c",
+        """
+        echo 400 >/proc/sys/kernel/pid_max || exit 9
+        "$0" "$@"
+        exit $?
+        """,
+      ])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(figure("leases", of: result) ?? 0 > 500)
+  }
+
+  /// Whether kernel.pid_max belongs to a pid namespace, as from Linux 6.14 on;
+  /// before, writing it would change the host's.
+  private static let hasPidLimitOfNamespaces: Bool = {
+    var name = utsname()
+    uname(&name)
+    let release = withUnsafeBytes(of: &name.release) {
+      String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    let numbers = release.split { !$0.isNumber }.prefix(2)
+      .compactMap { Int($0) }
+    return numbers.count == 2 && (numbers[0], numbers[1]) >= (6, 14)
+  }()
 
   @Test func aBrokenPromiseIsSeen() throws {
     // A server that forgets its leases when it is killed.

@@ -146,10 +146,7 @@ import Testing
         return (server, line)
       }
       defer {
-        for (server, _) in servers {
-          server.kill()
-          _ = try? server.finish()
-        }
+        for (server, _) in servers { server.end() }
       }
       #expect(servers.filter { $0.1.contains("listening on") }.count == 1)
       #expect(servers.filter { $0.1.contains("listens there") }.count == 3)

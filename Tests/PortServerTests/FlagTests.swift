@@ -28,10 +28,7 @@ import Testing
     let server = try Command(
       Command.portserverPath, ["--no-state"] + arguments
     ).start()
-    defer {
-      server.kill()
-      _ = try? server.finish()
-    }
+    defer { server.end() }
     let line = try server.waitForErrorLine("listening on")
     #expect(line.contains("listening on \(address), pid \(server.pid), with 1"))
     let client = try UnixClient(connectingTo: address)
@@ -95,10 +92,7 @@ import Testing
         RunningServer.unusedAddress(),
       ]
     ).start()
-    defer {
-      server.kill()
-      _ = try? server.finish()
-    }
+    defer { server.end() }
     var lines: [String] = []
     try server.waitForErrorLine("listening on") { lines.append($0) }
     #expect(
@@ -138,10 +132,7 @@ import Testing
     let holder = try Command(
       "/bin/sh", ["-c", "kill -STOP $$", "a\u{1B}[2Jb\nc\u{202E}d"]
     ).start()
-    defer {
-      holder.kill()
-      _ = try? holder.finish()
-    }
+    defer { holder.end() }
     #expect(try server.lease(for: holder.pid) == Int(port))
     let line = try server.waitForLog("leased port \(port)")
     #expect(

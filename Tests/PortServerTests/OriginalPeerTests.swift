@@ -78,10 +78,7 @@ struct OriginalPeerTests {
       return (client, try client.nextLine() ?? "")
     }
     defer {
-      for (client, _) in clients {
-        client.kill()
-        _ = try? client.finish()
-      }
+      for (client, _) in clients { client.end() }
     }
     let ports = clients.flatMap { $0.1.split(separator: " ") }
     #expect(Set(ports).count == 10)

@@ -27,10 +27,7 @@ import Testing
         try unusedTestPool(2),
       ]
     ).start()
-    defer {
-      manager.kill()
-      _ = try? manager.finish()
-    }
+    defer { manager.end() }
     try manager.waitForErrorLine("Listening on")
     // The first client starts the server, and waits for it.
     for _ in 0..<2 {
@@ -52,6 +49,7 @@ import Testing
       ["--address", address, "--pool", try unusedTestPool(1)],
       environment: ["LISTEN_PID": "1", "LISTEN_FDS": "1"]
     ).start()
+    defer { running.end() }
     #expect(try running.waitForErrorLine("listening on").contains(address))
     running.signal(SIGTERM)
     #expect(try running.finish().status == 0)
@@ -89,6 +87,7 @@ import Testing
       ],
       environment: ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000"]
     ).start()
+    defer { running.end() }
     #expect(try manager.next() == "READY=1")
     #expect(try manager.next() == "WATCHDOG=1")
     #expect(try manager.next() == "WATCHDOG=1")

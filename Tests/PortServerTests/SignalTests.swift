@@ -68,6 +68,7 @@ import Testing
         "--no-state", "--pool", try unusedTestPool(1), "--address", address,
       ]
     ).start()
+    defer { server.end() }
     try server.waitForErrorLine("listening on")
     server.signal(SIGINT)
     server.signal(SIGUSR1)
@@ -93,10 +94,7 @@ import Testing
         "--pool", try unusedTestPool(1), "--address", address, "--debug",
       ]
     ).start()
-    defer {
-      server.kill()
-      _ = try? server.finish()
-    }
+    defer { server.end() }
     var client: UnixClient?
     while client == nil { client = try? UnixClient(connectingTo: address) }
     try client?.send("\(getpid())\n")

@@ -1,6 +1,7 @@
 import CTestSupport
 import Foundation
 import Glibc
+import Synchronization
 
 /// A program that a test runs.
 package struct Command: Sendable {
@@ -49,6 +50,8 @@ package final class RunningCommand: @unchecked Sendable {
   package let pid: Int32
   private let output: FileHandle
   private let errors: FileHandle
+  /// From then on its number may be another process's.
+  private let isReaped = Atomic(false)
 
   fileprivate init(
     _ path: String, _ arguments: [String], _ environment: [String: String]
@@ -67,12 +70,20 @@ package final class RunningCommand: @unchecked Sendable {
 
   /// Kills the program with SIGKILL.
   package func kill() {
-    Glibc.kill(pid, SIGKILL)
+    signal(SIGKILL)
   }
 
-  /// Sends the program a signal.
+  /// Sends the program a signal, unless ``finish()`` has seen its end.
   package func signal(_ number: Int32) {
-    Glibc.kill(pid, number)
+    if !isReaped.load(ordering: .acquiring) { Glibc.kill(pid, number) }
+  }
+
+  /// Kills the program, unless ``finish()`` has seen its end; it is gone when
+  /// this returns.
+  package func end() {
+    if isReaped.load(ordering: .acquiring) { return }
+    kill()
+    _ = try? finish()
   }
 
   /// The next line that the program prints; `nil` where there is none.
@@ -126,8 +137,10 @@ package final class RunningCommand: @unchecked Sendable {
   package func finish() throws -> Command.Result {
     let output = try self.output.readToEnd() ?? Data()
     let errors = try self.errors.readToEnd() ?? Data()
+    let status = cts_wait(pid)
+    isReaped.store(true, ordering: .releasing)
     return Command.Result(
-      status: cts_wait(pid), output: String(decoding: output, as: UTF8.self),
+      status: status, output: String(decoding: output, as: UTF8.self),
       errors: String(decoding: errors, as: UTF8.self))
   }
 }

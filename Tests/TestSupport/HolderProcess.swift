@@ -18,7 +18,6 @@ package final class HolderProcess: Sendable {
 
   /// Kills the process; it is gone when this returns.
   package func end() {
-    process.kill()
-    _ = try? process.finish()
+    process.end()
   }
 }

@@ -42,8 +42,7 @@ package final class RunningServer: Sendable {
 
   /// Kills the server; it is gone when this returns.
   package func end() {
-    process.kill()
-    _ = try? process.finish()
+    process.end()
   }
 
   /// An abstract address that nobody else has.

@@ -54,12 +54,15 @@ package struct SignalQueue: ~Copyable {
     return Signal.allCases.first { $0.number == number }
   }
 
-  /// From now on signals do at once what they do by default: they end the
-  /// process.
+  /// From now on `SIGINT` and `SIGTERM` do at once what they do by default: they
+  /// end the process.
+  ///
+  /// `SIGUSR1`, which asks for something and not for the end, waits for ever.
   package func restoreDefaults() {
     var set = sigset_t()
     sigemptyset(&set)
-    for signal in Signal.allCases where !Self.isIgnored(signal) {
+    for signal in [Signal.interrupt, .terminate]
+    where !Self.isIgnored(signal) {
       sigaddset(&set, signal.number)
     }
     pthread_sigmask(SIG_UNBLOCK, &set, nil)

@@ -153,6 +153,8 @@ package final class PortServer {
       case .interrupt, .terminate:
         log.notice("stopping: \(signal == .terminate ? "SIGTERM" : "SIGINT")")
         isStopping = true
+        // A second one does what it does by default, also if it is here already.
+        return
       }
     }
   }

@@ -59,6 +59,29 @@ import Testing
     #expect(try server.process.finish().status == 0)
   }
 
+  @Test func aSecondSignalEndsItAtOnce() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    // Both are there when it looks; the one with the lower number comes first.
+    server.process.signal(SIGSTOP)
+    server.process.signal(SIGINT)
+    server.process.signal(SIGTERM)
+    server.process.signal(SIGCONT)
+    let result = try server.process.finish()
+    #expect(result.status == 128 + SIGTERM)
+    #expect(result.errors.hasSuffix("stopping: SIGINT\n"))
+  }
+
+  @Test func whoWantsStatisticsWhenItEndsDoesNotEndItAtOnce() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    server.process.signal(SIGSTOP)
+    server.process.signal(SIGINT)
+    server.process.signal(SIGUSR1)
+    server.process.signal(SIGCONT)
+    let result = try server.process.finish()
+    #expect(result.status == 0)
+    #expect(result.errors.contains("total-allocations 0"))
+  }
+
   @Test func whatItsParentIgnoresItIgnores() throws {
     let address = RunningServer.unusedAddress()
     let server = try Command(

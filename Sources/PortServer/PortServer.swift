@@ -223,9 +223,15 @@ extension PortServer {
 
   /// Answers those who have asked by now, and closes the other connections.
   private func drain() {
-    drainQueue()
-    for client in clients.values { finish(client) }
-    clients = [:]
+    // What comes while this runs must not make it run for ever.
+    for _ in 0..<256 {
+      var mayBeMore = accept(atMost: Self.acceptBatch)
+      // Those who are done make room for those who wait in the queue.
+      if clients.count >= maxClients { mayBeMore = true }
+      for client in clients.values { finish(client) }
+      clients = [:]
+      if !mayBeMore { break }
+    }
   }
 
   /// Accepts those who have connected by now.

@@ -59,6 +59,21 @@ import Testing
     #expect(try server.process.finish().status == 0)
   }
 
+  @Test func whoWaitedForOthersWhenItEndsIsAnswered() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(4), ["--max-clients", "1"])
+    let silent = try UnixClient(connectingTo: server.address)
+    let clients = try (0..<4).map { _ in
+      let client = try UnixClient(connectingTo: server.address)
+      try client.send("\(getpid())\n")
+      return client
+    }
+    server.process.signal(SIGTERM)
+    for client in clients { #expect(try client.receiveAll() != "") }
+    #expect(try silent.receiveAll() == "")
+    #expect(try server.process.finish().status == 0)
+  }
+
   @Test func aSecondSignalEndsItAtOnce() throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
     // Both are there when it looks; the one with the lower number comes first.

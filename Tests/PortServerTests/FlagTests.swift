@@ -130,15 +130,18 @@ import Testing
     let server = try RunningServer(pool: "\(port)", ["--verbose"])
     // What a process calls itself must not forge a line.
     let holder = try Command(
-      "/bin/sh", ["-c", "kill -STOP $$", "a\u{1B}[2Jb\nc\u{202E}d"]
+      "/bin/sh", ["-c", "echo up; kill -STOP $$", "a\u{1B}[2Jb\nc\u{202E}d"]
     ).start()
     defer { holder.end() }
+    // A process that has only just begun its program has no command line yet.
+    #expect(try holder.nextLine() == "up")
     #expect(try server.lease(for: holder.pid) == Int(port))
     let line = try server.waitForLog("leased port \(port)")
     #expect(
       line.contains(
         "info portserver: leased port \(port) to process \(holder.pid), asked "
-          + "for by uid \(getuid()): /bin/sh -c kill -STOP $$ a?[2Jb?c?d"))
+          + "for by uid \(getuid()): /bin/sh -c echo up; kill -STOP $$ "
+          + "a?[2Jb?c?d"))
   }
 
   @Test func theHelpIsThis() throws {

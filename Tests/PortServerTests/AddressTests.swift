@@ -33,11 +33,12 @@ import Testing
       as? Int
   }
 
-  @Test func aPathIsASocketFileThatIsRemovedAtTheEnd() throws {
+  @Test(arguments: [SIGTERM, SIGINT])
+  func aPathIsASocketFileThatIsRemovedAtTheEnd(signal: Int32) throws {
     let server = try start(path)
     #expect(try mode(of: path) == 0o666)
     #expect(try server.lease(for: getpid()) != nil)
-    server.process.signal(SIGTERM)
+    server.process.signal(signal)
     #expect(try server.process.finish().status == 0)
     #expect(!FileManager.default.fileExists(atPath: path))
   }
@@ -56,6 +57,36 @@ import Testing
     withExtendedLifetime(server) {}
   }
 
+  @Test func theUmaskTakesNothingFromTheMode() throws {
+    let server = try Command(
+      "/bin/sh",
+      [
+        "-c", "umask 077; exec \"$0\" \"$@\"", Command.portserverPath,
+        "--no-state", "--pool", try unusedTestPool(1), "--address", path,
+      ]
+    ).start()
+    defer { server.end() }
+    try server.waitForErrorLine("listening on")
+    #expect(try mode(of: path) == 0o666)
+  }
+
+  @Test func aRelativePathBeginsWhereTheServerWasStarted() throws {
+    let server = try Command(
+      "/bin/sh",
+      [
+        "-c", "cd \"$1\" && shift && exec \"$0\" \"$@\"",
+        Command.portserverPath, directory.path, "--no-state", "--pool",
+        try unusedTestPool(1), "--address", "socket",
+      ]
+    ).start()
+    defer { server.end() }
+    try server.waitForErrorLine("listening on socket,")
+    _ = try UnixClient(connectingTo: path)
+    server.signal(SIGTERM)
+    #expect(try server.finish().status == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
   @Test(arguments: ["", "8", "abc", "1000", "-1", "0o666"])
   func aModeThatIsNoneIsRefused(text: String) throws {
     let result = try refusal(path, ["--socket-mode", text])
@@ -63,7 +94,19 @@ import Testing
     #expect(result.errors.contains("permissions in octal are expected"))
   }
 
-  @Test(arguments: ["", "@", "@" + String(repeating: "x", count: 108)])
+  @Test func anAddressMayBeAsLongAsTheKernelTakes() throws {
+    for start in [directory.file(""), RunningServer.unusedAddress()] {
+      let length = start.hasPrefix("@") ? 108 : 107
+      let address = start.padding(
+        toLength: length, withPad: "x", startingAt: 0)
+      #expect(try self.start(address).lease(for: getpid()) != nil)
+    }
+  }
+
+  @Test(arguments: [
+    "", "@", "@" + String(repeating: "x", count: 108),
+    "/" + String(repeating: "x", count: 107),
+  ])
   func anAddressThatIsNoneIsRefused(address: String) throws {
     let result = try refusal(address)
     #expect(result.status == 64)
@@ -105,6 +148,26 @@ import Testing
     #expect(result.errors.contains("there is a file that is no socket"))
     #expect(
       try Data(contentsOf: URL(fileURLWithPath: path)) == Data("precious".utf8))
+  }
+
+  @Test func aSocketOfAnotherKindIsLeftAlone() throws {
+    let receiver = try NotificationReceiver(path)
+    let result = try refusal(path)
+    #expect(result.status == 1)
+    #expect(result.errors.hasPrefix("portserver: cannot listen on '\(path)': "))
+    #expect(FileManager.default.fileExists(atPath: path))
+    withExtendedLifetime(receiver) {}
+  }
+
+  @Test func theFileOfTheNextServerIsLeftAloneAtTheEnd() throws {
+    let server = try start(path)
+    server.process.signal(SIGSTOP)
+    try FileManager.default.removeItem(atPath: path)
+    let next = try start(path)
+    server.process.signal(SIGTERM)
+    server.process.signal(SIGCONT)
+    #expect(try server.process.finish().status == 0)
+    #expect(try next.lease(for: getpid()) != nil)
   }
 
   @Test func aSocketFileOfSomebodyElseIsLeftAloneAtTheEnd() throws {

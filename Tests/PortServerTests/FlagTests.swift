@@ -125,6 +125,21 @@ import Testing
     #expect(quiet.logged.count == 1 + 5)
   }
 
+  @Test(arguments: [(["--verbose"], false), (["--debug"], true)])
+  func whatWentWrongWithAClientIsForDebugging(
+    arguments: [String], isLogged: Bool
+  ) throws {
+    let server = try RunningServer(pool: try unusedTestPool(1), arguments)
+    #expect(try server.reply(to: "x\n") == "")
+    #expect(try server.lease(for: getpid()) != nil)
+    #expect(try server.statistics()["client-request-errors"] == 1)
+    #expect(
+      server.logged.contains {
+        $0.contains("debug portserver: a client sent no request")
+      } == isLogged)
+    #expect(server.logged.contains { $0.contains("leased port") })
+  }
+
   @Test func eachLeaseIsLoggedIfWanted() throws {
     let port = try unusedTestPort()
     let server = try RunningServer(pool: "\(port)", ["--verbose"])

@@ -1,5 +1,4 @@
 import Foundation
-import SystemPackage
 import TestSupport
 import Testing
 
@@ -55,6 +54,25 @@ import Testing
     #expect(try running.finish().status == 0)
   }
 
+  @Test(.enabled(if: access(activate, X_OK) == 0, "\(activate) is missing"))
+  func aSocketThatIsNoUnixSocketIsRefused() throws {
+    let port = try unusedTestPort()
+    let manager = try Command(
+      Self.activate,
+      ["--listen", "127.0.0.1:\(port)", Command.portserverPath, "--no-state"]
+    ).start()
+    defer { manager.end() }
+    try manager.waitForErrorLine("Listening on")
+    let client = try TestSocket(.tcp, at: .loopbackIPv4, port: 0)
+    try client.connect(to: .loopbackIPv4, port: port)
+    let result = try manager.finish()
+    #expect(result.status == 1)
+    #expect(
+      result.errors.hasSuffix(
+        "portserver: cannot use systemd's socket: it is no listening unix "
+          + "stream socket; correct ListenStream in the socket unit\n"))
+  }
+
   @Test(arguments: [
     ("1", "3</dev/null", "no listening unix stream socket"),
     ("2", "3</dev/null 4</dev/null", "has handed over 2 sockets"),
@@ -80,15 +98,14 @@ import Testing
     let name =
       isAbstract ? RunningServer.unusedAddress() : directory.file("notify")
     let manager = try NotificationReceiver(name)
+    let address = RunningServer.unusedAddress()
     let running = try server(
-      [
-        "--address", RunningServer.unusedAddress(), "--pool",
-        try unusedTestPool(1),
-      ],
+      ["--address", address, "--pool", try unusedTestPool(1)],
       environment: ["NOTIFY_SOCKET": name, "WATCHDOG_USEC": "1000"]
     ).start()
     defer { running.end() }
     #expect(try manager.next() == "READY=1")
+    _ = try UnixClient(connectingTo: address)
     #expect(try manager.next() == "WATCHDOG=1")
     #expect(try manager.next() == "WATCHDOG=1")
     running.signal(SIGTERM)
@@ -96,6 +113,32 @@ import Testing
     while message == "WATCHDOG=1" { message = try manager.next() }
     #expect(message == "STOPPING=1")
     #expect(try running.finish().status == 0)
+  }
+
+  @Test func aWatchdogThatWatchesAnotherProcessIsNotFed() throws {
+    let name = RunningServer.unusedAddress()
+    let manager = try NotificationReceiver(name)
+    let server = try RunningServer(
+      pool: try unusedTestPool(1),
+      environment: [
+        "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "2", "WATCHDOG_PID": "1",
+      ])
+    #expect(try manager.next() == "READY=1")
+    // Each of them is a turn, after which a watchdog of its own would be fed.
+    for _ in 0..<10 { #expect(try server.reply(to: "0\n") == "") }
+    server.process.signal(SIGTERM)
+    #expect(try manager.next() == "STOPPING=1")
+  }
+
+  @Test func aServiceManagerThatHearsNothingHoldsUpNobody() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(1),
+      environment: [
+        "NOTIFY_SOCKET": RunningServer.unusedAddress(), "WATCHDOG_USEC": "2",
+      ])
+    #expect(try server.lease(for: getpid()) != nil)
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
   }
 
   @Test(.enabled(if: access(analyze, X_OK) == 0, "\(analyze) is missing"))
@@ -120,29 +163,5 @@ import Testing
     ).run()
     #expect(result.status == 0)
     #expect(result.errors == "")
-  }
-}
-
-/// A service manager that hears what services say of themselves.
-private final class NotificationReceiver {
-  private let descriptor: Int32
-
-  init(_ name: String) throws(Errno) {
-    descriptor = socket(
-      AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    let result = withUnixAddress(name) { bind(descriptor, $0, $1) }
-    if result != 0 { throw Errno(rawValue: errno) }
-  }
-
-  deinit {
-    close(descriptor)
-  }
-
-  /// The next message.
-  func next() throws(Errno) -> String {
-    var buffer = [UInt8](repeating: 0, count: 256)
-    let count = recv(descriptor, &buffer, buffer.count, 0)
-    if count < 0 { throw Errno(rawValue: errno) }
-    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 }

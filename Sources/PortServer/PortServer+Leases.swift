@@ -172,7 +172,10 @@ extension PortServer {
   private func setIdle(_ process: KnownProcess) {
     idle.append(process.pid)
     if idle.count <= maxIdle { return }
-    if let oldest = processes[idle.removeFirst()],
+    // A pid may stand there more than once, also for a process that had it
+    // before. Whoever is about to get a port must not be forgotten now: nobody
+    // would hear of its end.
+    if let oldest = processes[idle.removeFirst()], oldest !== process,
       table.portCount(of: oldest.identity) == 0
     {
       processes.remove(oldest)

@@ -21,8 +21,8 @@ package struct ProcessHandle: ~Copyable {
   ///
   /// - Parameters:
   ///   - pid: Its pid; the number of a thread is none.
-  ///   - watching: Whether to spend a descriptor on it. If there is none left,
-  ///     it is done without.
+  ///   - watching: Whether to keep a descriptor for it. If that cannot be had,
+  ///     it is done without; reading `/proc` takes one for a moment all the same.
   /// - Returns: `nil` where there is no such process, or it has ended.
   /// - Throws: `Errno.permissionDenied` where `/proc` hides the process,
   ///   `Errno.notSupported` where it shows another pid namespace, otherwise what

@@ -11,8 +11,8 @@ package struct VersionOneRequest: Hashable, Sendable {
 
   /// Reads a request; `nil` where it is none.
   ///
-  /// Whatever number it is, a request is one; a number that no pid can have
-  /// becomes one that no process has.
+  /// A number that no pid can have becomes one that no process has; one that
+  /// does not even fit into 64 bits is none.
   init?(parsing bytes: UnsafeRawBufferPointer) {
     guard let number = decimalInteger(bytes) else { return nil }
     pid = Int32(clamping: number)

@@ -14,6 +14,7 @@
 #include <sched.h>
 #include <spawn.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,10 +61,7 @@ pid_t cts_thread_number(void) { return (pid_t)syscall(SYS_gettid); }
 pid_t cts_start_zombie(void) {
   pid_t child = fork();
   if (child == 0) _exit(0);
-  if (child < 0) return -1;
-  siginfo_t info;
-  while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
-    if (errno != EINTR) return -1;
+  if (child > 0) cts_await_end(child);
   return child;
 }
 
@@ -99,6 +97,64 @@ pid_t cts_start_headless(void) {
   }
 }
 
+static void *change_when_told(void *control) {
+  char byte;
+  while (read((int)(intptr_t)control, &byte, 1) < 0 && errno == EINTR) {
+  }
+  char *const arguments[] = {"sleep", "100000", NULL};
+  execv("/bin/sleep", arguments);
+  _exit(127);
+  return NULL;
+}
+
+pid_t cts_start_changeling(int *control) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, change_when_told,
+                       (void *)(intptr_t)ends[1]) != 0)
+      _exit(1);
+    for (;;) pause();
+  }
+  close(ends[1]);
+  *control = ends[0];
+  return child;
+}
+
+void cts_change(int control) {
+  shutdown(control, SHUT_WR);
+  // Its end is closed when the program has taken the old one's place.
+  char byte;
+  while (read(control, &byte, 1) < 0 && errno == EINTR) {
+  }
+  close(control);
+}
+
+pid_t cts_start_ending(int *control, int status) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[1]);
+    char byte;
+    while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+    }
+    _exit(status);
+  }
+  close(ends[0]);
+  *control = ends[1];
+  return child;
+}
+
+void cts_await_end(pid_t child) {
+  siginfo_t info;
+  while (waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT) != 0)
+    if (errno != EINTR) return;
+}
+
 void cts_end(pid_t child) {
   kill(child, SIGKILL);
   cts_wait(child);
@@ -120,6 +176,11 @@ pid_t cts_start(const char *path, char *const argv[], char *const envp[],
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+  // Whoever runs the tests may have left descriptors open in them, which count
+  // against a program's limit.
+#if __GLIBC_PREREQ(2, 34)
+  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+#endif
   // Whoever runs the tests may ignore signals, and programs inherit that.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);

@@ -5,15 +5,6 @@ import Testing
 
 /// Ports stay with their holders for as long as those live, and no longer.
 @Suite(.alone) struct HolderTests {
-  /// Leases until the server refuses.
-  private func drain(
-    _ server: RunningServer, for pid: Int32 = getpid()
-  ) throws -> [Int] {
-    var ports: [Int] = []
-    while let port = try server.lease(for: pid) { ports.append(port) }
-    return ports
-  }
-
   @Test func portsAreLeasedOnce() throws {
     let server = try RunningServer(pool: try unusedTestPool(6))
     let holders = [try HolderProcess(), try HolderProcess()]
@@ -25,35 +16,79 @@ import Testing
     #expect(Set(ports).count == 6)
     #expect(try server.lease(for: holders[0].number) == nil)
     holders[0].end()
-    #expect(Set(try drain(server)) == Set([ports[0], ports[2], ports[4]]))
+    #expect(try Set(server.leaseAll()) == [ports[0], ports[2], ports[4]])
     holders[1].end()
-    #expect(Set(try drain(server)) == Set([ports[1], ports[3], ports[5]]))
+    #expect(try Set(server.leaseAll()) == [ports[1], ports[3], ports[5]])
   }
 
-  @Test func aPortComesBackBeforeItsHolderIsReaped() throws {
+  @Test(arguments: [SIGKILL, SIGTERM, SIGSEGV])
+  func aPortComesBackBeforeItsKilledHolderIsReaped(signal: Int32) throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
-    let holder = cts_fork()
-    if holder == 0 {
-      while true { pause() }
-    }
+    let holder = try Command.sleeper.start()
+    defer { holder.end() }
+    let port = try #require(try server.lease(for: holder.pid))
+    #expect(try server.lease(for: getpid()) == nil)
+    holder.signal(signal)
+    cts_await_end(holder.pid)
+    #expect(try server.lease(for: getpid()) == port)
+  }
+
+  @Test(arguments: [0, 3] as [Int32])
+  func aPortComesBackBeforeAHolderThatExitsIsReaped(status: Int32) throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    var control: Int32 = -1
+    let holder = cts_start_ending(&control, status)
     defer { cts_end(holder) }
     let port = try #require(try server.lease(for: holder))
     #expect(try server.lease(for: getpid()) == nil)
-    kill(holder, SIGKILL)
-    // A zombie from here on; nobody waits for it before the test's end.
-    var info = siginfo_t()
-    #expect(
-      waitid(P_PID, id_t(holder), &info, WEXITED | WNOWAIT)
-        == 0)
+    close(control)
+    cts_await_end(holder)
     #expect(try server.lease(for: getpid()) == port)
   }
 
   @Test func aHolderMayHaveManyPorts() throws {
     let server = try RunningServer(pool: try unusedTestPool(40))
     let holder = try HolderProcess()
-    #expect(try drain(server, for: holder.number).count == 40)
+    #expect(try server.leaseAll(for: holder.number).count == 40)
     holder.end()
-    #expect(try drain(server).count == 40)
+    #expect(try server.leaseAll().count == 40)
+  }
+
+  @Test func aHolderThatIsStoppedKeepsItsPort() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    let holder = try Command.sleeper.start()
+    defer { holder.end() }
+    #expect(try server.lease(for: holder.pid) != nil)
+    holder.signal(SIGSTOP)
+    var info = siginfo_t()
+    #expect(waitid(P_PID, id_t(holder.pid), &info, WSTOPPED) == 0)
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  @Test func aHolderThatRunsAnotherProgramKeepsItsPort() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    var control: Int32 = -1
+    let holder = cts_start_changeling(&control)
+    defer { cts_end(holder) }
+    let port = try #require(try server.lease(for: holder))
+    // The thread that does it takes the place and the pid of the first one,
+    // which ends.
+    cts_change(control)
+    #expect(try server.lease(for: getpid()) == nil)
+    kill(holder, SIGKILL)
+    cts_await_end(holder)
+    #expect(try server.lease(for: getpid()) == port)
+  }
+
+  @Test func aHolderWhoseFirstThreadHasEndedKeepsItsPort() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    let holder = cts_start_headless()
+    defer { cts_end(holder) }
+    let port = try #require(try server.lease(for: holder))
+    #expect(try server.lease(for: getpid()) == nil)
+    kill(holder, SIGKILL)
+    cts_await_end(holder)
+    #expect(try server.lease(for: getpid()) == port)
   }
 
   @Test func aClientsEndDoesNotEndAnothersLease() throws {
@@ -86,48 +121,67 @@ import Testing
       try client.send("\(getpid())\n")
     }
     server.process.signal(SIGCONT)
-    #expect(try drain(server).count == 3)
+    #expect(try server.leaseAll().count == 3)
     #expect(try server.statistics()["total-allocations"] == 3)
   }
 
-  @Test func moreHoldersThanDescriptorsKeepEveryPromise() throws {
-    let pool = try unusedTestPool(60)
-    let directory = try TemporaryDirectory()
-    let address = RunningServer.unusedAddress()
-    let process = try Command(
+  @Test func aHolderIsKnownHoweverManyOfItsClientsHaveGone() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    let holder = try HolderProcess()
+    // More than there are processes without ports that the server remembers.
+    for _ in 0..<600 {
+      let client = try UnixClient(connectingTo: server.address)
+      client.stopReceiving()
+      try client.send("\(holder.pid)\n")
+    }
+    let port = try #require(try server.lease(for: holder.number))
+    #expect(try server.statistics()["total-allocations"] == 1)
+    #expect(try server.lease(for: getpid()) == nil)
+    holder.end()
+    #expect(try server.lease(for: getpid()) == port)
+  }
+
+  @Test(
+    .enabled(
+      if: canUnshare && access("/proc/sys/kernel/ns_last_pid", W_OK) == 0,
+      "the next pid cannot be chosen"),
+    // With the smaller one, no holder has a pidfd.
+    arguments: [1024, 16])
+  func aPIDThatIsUsedAgainHasNoPortsOfTheOneBefore(
+    descriptorLimit: Int
+  ) throws {
+    let container = try Command(
       "/usr/bin/env",
       [
-        "prlimit", "--nofile=48:48", Command.portserverPath, "--pool", pool,
-        "--address", address, "--state", directory.file("ledger"),
+        "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh",
+        "-c",
+        """
+        prlimit --nofile=\(descriptorLimit):\(descriptorLimit) "$0" --no-state \
+          --pool "$2" --address "$3" &
+        ask() { "$picker" --server "$address" --require-server "$1"; }
+        picker=$1 address=$3
+        sleep 100000 & first=$!
+        until ask $first 2>&-; do :; done
+        kill -KILL $first
+        wait $first
+        echo $((first - 1)) >/proc/sys/kernel/ns_last_pid
+        sleep 100000 & second=$!
+        echo $((second - first))
+        ask $second
+        sleep 100000 & third=$!
+        ask $third || echo refused
+        kill -KILL $second
+        wait $second
+        ask $third
+        """, Command.portserverPath, Command.portpickerPath,
+        try unusedTestPool(1), RunningServer.unusedAddress(),
       ]
     ).start()
-    defer {
-      process.kill()
-      _ = try? process.finish()
-    }
-    try process.waitForErrorLine("listening on")
-    func ask(for pid: Int32) throws -> Int? {
-      let client = try UnixClient(connectingTo: address)
-      try client.send("\(pid)\n")
-      return Int(try client.receiveAll().dropLast())
-    }
-    var holders: [HolderProcess] = []
-    var ports: Set<Int> = []
-    for _ in 0..<60 {
-      let holder = try HolderProcess()
-      ports.insert(try #require(try ask(for: holder.number)))
-      holders.append(holder)
-    }
-    #expect(ports.count == 60)
-    #expect(try ask(for: getpid()) == nil)
-    for holder in holders { holder.end() }
-    // A refusal looks at some holders: the ports come back by and by.
-    var back: Set<Int> = []
-    while back.count < 60 {
-      if let port = try ask(for: getpid()) {
-        #expect(back.insert(port).inserted)
-      }
-    }
-    #expect(back == ports)
+    defer { container.end() }
+    let port = try #require(try container.nextLine().flatMap { Int($0) })
+    try #require(try container.nextLine() == "0")
+    #expect(try container.nextLine() == "\(port)")
+    #expect(try container.nextLine() == "refused")
+    #expect(try container.nextLine() == "\(port)")
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HostSystem
 import TestSupport
 import Testing
 
@@ -7,26 +8,33 @@ import Testing
   private let server: RunningServer
 
   init() throws {
+    // The thousand need descriptors here as well.
+    _ = raiseDescriptorLimit()
     server = try RunningServer(
       pool: try unusedTestPool(30), ["--client-timeout", "600"])
   }
 
-  private func descriptors() throws -> Int {
-    try FileManager.default
-      .contentsOfDirectory(atPath: "/proc/\(server.process.pid)/fd").count
+  /// Waits until the server has noticed that clients have gone.
+  private func waitForDescriptors(_ count: Int) throws {
+    // Each answer takes the server a turn, in which it hears of many of them.
+    for _ in 0..<1000 where try server.descriptorCount() > count {
+      _ = try server.reply(to: "0\n")
+    }
+    #expect(try server.descriptorCount() <= count)
   }
 
   @Test func aThousandOfThemTogetherWithOthers() throws {
     // The first one that behaves: from then on the server knows this process.
     #expect(try server.lease(for: getpid()) != nil)
-    let before = try descriptors()
+    let before = try server.descriptorCount()
+    let megabyte = String(repeating: "x", count: 1 << 20)
     var hostile: [UnixClient] = []
     for number in 0..<1000 {
       let client = try UnixClient(connectingTo: server.address)
       switch number % 5 {
       case 0: break
       case 1: try client.send("1")
-      case 2: try? client.send(String(repeating: "x", count: 100_000))
+      case 2: try? client.send(megabyte)
       case 3: try client.send("\n")
       default:
         // It never reads what it gets, which is a refusal.
@@ -39,11 +47,41 @@ import Testing
     }
     #expect(try server.lease(for: getpid()) != nil)
     hostile.removeAll()
-    // The last of them has been noticed when a later one is answered.
-    while try descriptors() > before {
-      _ = try server.reply(to: "0\n")
-    }
+    try waitForDescriptors(before)
     #expect(try server.statistics()["total-allocations"] == 22)
+  }
+
+  @Test func aThousandThatSayNothingHoldUpNobody() async throws {
+    let silent = try (0..<1000).map { _ in
+      try UnixClient(connectingTo: server.address)
+    }
+    let ports = try await sideBySide(30) { _ in
+      try server.lease(for: getpid())
+    }
+    #expect(Set(ports.compactMap { $0 }).count == 30)
+    // They were there all the time: each of them can still ask, and learns that
+    // the others have all ports.
+    let before = try server.statistics()
+    #expect(before["client-request-errors"] == 0)
+    #expect(before["denied-allocations"] == 0)
+    for client in silent {
+      try client.send("\(getpid())\n")
+      #expect(try client.receiveAll() == "")
+    }
+    #expect(try server.statistics()["denied-allocations"] == 1000)
+  }
+
+  @Test func clientsThatSendAByteAtATimeHoldUpNobody() throws {
+    let slow = try (0..<100).map { _ in
+      try UnixClient(connectingTo: server.address)
+    }
+    for byte in 1...21 {
+      for client in slow { try? client.send(" ") }
+      #expect(try server.lease(for: getpid()) != nil, "after \(byte) bytes")
+    }
+    // They have sent more than a request may have, or paused.
+    for client in slow { #expect(try client.receiveAll() == "") }
+    #expect(try server.statistics()["client-request-errors"] == 100)
   }
 
   @Test func aClientThatNeverReadsHoldsUpNobody() throws {
@@ -55,11 +93,14 @@ import Testing
   }
 
   @Test func clientsThatCloseAtOnceAreCounted() throws {
+    #expect(try server.lease(for: getpid()) != nil)
+    let before = try server.descriptorCount()
     for _ in 0..<100 { _ = try UnixClient(connectingTo: server.address) }
     #expect(try server.lease(for: getpid()) != nil)
     let figures = try server.statistics()
     #expect(figures["client-request-errors"] == 100)
-    #expect(figures["total-allocations"] == 1)
+    #expect(figures["total-allocations"] == 2)
+    try waitForDescriptors(before)
   }
 
   @Test func manyClientsAtOnceAreAllAnswered() async throws {

@@ -6,17 +6,22 @@ import Testing
 /// What a client sends, and what it gets: version 1 of the protocol.
 @Suite(.alone) struct ProtocolTests {
   private let server: RunningServer
+  /// Its ports, as they are written in decimal.
+  private let ports: [Substring]
 
   init() throws {
-    server = try RunningServer(pool: try unusedTestPool(4))
+    let pool = try unusedTestPool(4)
+    ports = pool.split(separator: ",")
+    server = try RunningServer(pool: pool)
   }
 
+  /// Expects one of the ports, LF, and nothing else up to the end of the
+  /// connection.
   private func expectPort(
     _ reply: String, sourceLocation: SourceLocation = #_sourceLocation
   ) {
     #expect(
-      reply.last == "\n" && reply.dropLast().allSatisfy(\.isWholeNumber)
-        && Int(reply.dropLast()) != nil, sourceLocation: sourceLocation)
+      ports.map { "\($0)\n" }.contains(reply), sourceLocation: sourceLocation)
   }
 
   /// Sends something that gets no port, and expects it to be counted.
@@ -37,12 +42,16 @@ import Testing
 
   @Test(arguments: [
     "PID\n", "PID\r\n", " \t PID \n", "\nPID\n", "+PID\n", "00PID\n",
-    "PID\n\n", "\u{0B}\u{0C}PID\n",
+    "PID\n\n", "\u{0B}\u{0C}PID\n", "P_I_D\n",
   ])
   func aRequestIsReadAsPythonReadsANumber(form: String) throws {
+    let digits = "\(getpid())".map { "\($0)" }
     expectPort(
       try server.reply(
-        to: form.replacingOccurrences(of: "PID", with: "\(getpid())")))
+        to: form.replacingOccurrences(of: "PID", with: digits.joined())
+          .replacingOccurrences(
+            of: "P_I_D", with: digits.joined(separator: "_"))
+      ))
   }
 
   @Test func aRequestMayComeInPieces() throws {
@@ -62,6 +71,16 @@ import Testing
     expectPort(try client.receiveAll())
   }
 
+  @Test func aRequestInPiecesWithoutLineEndCounts() throws {
+    let client = try UnixClient(connectingTo: server.address)
+    for character in "\(getpid())" {
+      try client.send("\(character)")
+      try client.waitUntilReceived()
+    }
+    client.finishSending()
+    expectPort(try client.receiveAll())
+  }
+
   @Test func aRequestWithoutLineEndCountsAfterAPause() throws {
     expectPort(try server.reply(to: "\(getpid())"))
   }
@@ -72,6 +91,17 @@ import Testing
     expectPort(try server.reply(to: zeros + pid))
     #expect(try server.reply(to: "0" + zeros + pid) == "")
     #expect(try server.statistics()["client-request-errors"] == 1)
+    #expect(try server.statistics()["total-allocations"] == 1)
+  }
+
+  @Test func theTwentyFirstByteIsSeenWhenItComesLater() throws {
+    let client = try UnixClient(connectingTo: server.address)
+    try client.send(String(repeating: "0", count: 20))
+    try client.waitUntilReceived()
+    // The server may have closed by now, for that is a request without LF.
+    try? client.send("\(getpid())\n")
+    #expect(try client.receiveAll() == "")
+    #expect(try server.statistics()["total-allocations"] == 0)
   }
 
   @Test(arguments: [
@@ -123,6 +153,7 @@ import Testing
     }[0]
     try #require(thread.0 != getpid())
     #expect(thread.1 == nil)
+    #expect(try server.statistics()["denied-allocations"] == 1)
   }
 
   @Test func aProcessWhoseFirstThreadHasEndedIsServed() throws {

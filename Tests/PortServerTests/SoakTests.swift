@@ -11,16 +11,18 @@ import Testing
     directory = try TemporaryDirectory()
   }
 
-  /// Some 40 clients at a time on 50 ports, and a server that is killed every
-  /// 300 ms.
+  /// Has clients use 50 ports, and kills the server every 300 ms.
   ///
   /// - Parameters:
   ///   - server: The server's program.
   ///   - launcher: A program that runs another one, and its arguments.
+  ///   - clients: How many clients there are at a time.
+  ///   - arguments: Other arguments of `soak`; the last of a kind counts.
   /// - Returns: What it prints.
   /// - Throws: What the system says.
   private func soak(
-    server: String, by launcher: [String] = []
+    server: String, by launcher: [String] = [], clients: Int = 40,
+    _ arguments: [String] = []
   ) throws -> Command.Result {
     let ports = try unusedTestBlock()
     return try Command(
@@ -28,10 +30,11 @@ import Testing
       launcher + [
         Command.soakPath,
         "--server", server, "--state", directory.file("ledger"), "--log",
-        directory.file("log"), "--seconds", "3", "--clients", "40",
+        directory.file("log"), "--seconds", "3",
+        "--clients", "\(clients)",
         "--kill-every", "300", "--first", "\(ports.lowerBound)", "--last",
         "\(ports.upperBound)",
-      ]
+      ] + arguments
     ).run()
   }
 
@@ -49,6 +52,17 @@ import Testing
     // Each port was had many times, and the server killed.
     #expect(figure("leases", of: result) ?? 0 > 500)
     #expect(figure("restarts", of: result) ?? 0 > 2)
+  }
+
+  @Test func hundredsOfClientsAtATimeGoThroughThePoolAgainAndAgain() throws {
+    // Nobody else uses the ports, so every client can bind all of its own.
+    let result = try soak(
+      server: Command.portserverPath, clients: 200,
+      ["--kill-every", "0", "--no-outsiders"])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(figure("violations", of: result) == 0)
+    #expect(figure("restarts", of: result) == 0)
+    #expect(figure("leases", of: result) ?? 0 > 500)
   }
 
   @Test(

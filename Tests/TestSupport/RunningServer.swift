@@ -14,19 +14,24 @@ package final class RunningServer: Sendable {
   ///   - pool: Its ports, as `--pool` takes them.
   ///   - address: Where it listens; `nil` for a name that nobody else has.
   ///   - state: The file for its ledger; one of its own unless it is named.
+  ///   - descriptorLimit: How many descriptors it may have; `nil` for as many as
+  ///     the tests may.
   ///   - arguments: Its other arguments.
   ///   - environment: Variables besides the test's own.
   /// - Throws: What the system says, or that it ended.
   package init(
     pool: String, address: String? = nil, state: String? = nil,
-    _ arguments: [String] = [],
+    descriptorLimit: Int? = nil, _ arguments: [String] = [],
     environment: [String: String?] = [:]
   ) throws {
     self.address = address ?? Self.unusedAddress()
     directory = try TemporaryDirectory()
+    let limited = descriptorLimit.map {
+      ["prlimit", "--nofile=\($0):\($0)", Command.portserverPath]
+    }
     process = try Command(
-      Command.portserverPath,
-      ["--pool", pool, "--address", self.address]
+      limited == nil ? Command.portserverPath : "/usr/bin/env",
+      (limited ?? []) + ["--pool", pool, "--address", self.address]
         + (arguments.contains("--no-state")
           ? [] : ["--state", state ?? directory.file("ledger")])
         + arguments,
@@ -84,6 +89,34 @@ package final class RunningServer: Sendable {
   /// - Returns: The port; `nil` where the server refuses.
   package func lease(for pid: Int32) throws -> Int? {
     try Int(reply(to: "\(pid)\n").dropLast())
+  }
+
+  /// Asks for ports for a process until the server refuses.
+  package func leaseAll(for pid: Int32 = getpid()) throws -> [Int] {
+    var ports: [Int] = []
+    while let port = try lease(for: pid) { ports.append(port) }
+    return ports
+  }
+
+  /// Asks for a port for this process until one comes, for what the server finds
+  /// out a while after it has happened.
+  ///
+  /// - Throws: ``NoPort`` where none has come for a minute.
+  package func leaseSomeTime() throws -> Int {
+    let end = ContinuousClock.now + .seconds(60)
+    while ContinuousClock.now < end {
+      if let port = try lease(for: getpid()) { return port }
+    }
+    throw NoPort()
+  }
+
+  /// A port was expected and did not come.
+  package struct NoPort: Error {}
+
+  /// How many descriptors the server has open.
+  package func descriptorCount() throws -> Int {
+    try FileManager.default
+      .contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
   }
 
   /// Sends something and returns all that the server answers.

@@ -54,6 +54,12 @@ package final class UnixClient: Sendable {
     shutdown(descriptor, Int32(SHUT_WR))
   }
 
+  /// Says that nothing will be received: whoever sends something finds this
+  /// client gone.
+  package func stopReceiving() {
+    shutdown(descriptor, Int32(SHUT_RD))
+  }
+
   /// Receives until the server closes; a connection that is reset ends too.
   package func receiveAll() throws(Errno) -> String {
     var bytes: [UInt8] = []

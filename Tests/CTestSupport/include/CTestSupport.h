@@ -25,6 +25,20 @@ pid_t cts_start_zombie(void);
 /// End it with cts_end().
 pid_t cts_start_headless(void);
 
+/// Starts a process that, when cts_change() tells it to, runs another program in
+/// its place, from another thread than its first. End it with cts_end().
+pid_t cts_start_changeling(int *control);
+
+/// Has such a process run the other program; it does when this returns.
+void cts_change(int control);
+
+/// Starts a process that exits with a status when its control is closed. Reap
+/// it with cts_wait() or cts_end().
+pid_t cts_start_ending(int *control, int status);
+
+/// Waits until a child has ended and does not reap it.
+void cts_await_end(pid_t child);
+
 /// Starts a program with nothing on its standard input and with pipes, whose
 /// ends for reading are returned, on its standard output and standard error. It
 /// inherits nothing else, and nobody else inherits the pipes: a copy of one in

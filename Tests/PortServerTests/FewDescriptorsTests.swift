@@ -1,0 +1,98 @@
+import CTestSupport
+import Foundation
+import TestSupport
+import Testing
+
+/// Where there are more holders or clients than descriptors, every promise is
+/// kept all the same.
+@Suite(.alone) struct FewDescriptorsTests {
+  /// So many that there is a pidfd for a few holders and none for the rest.
+  private static let few = 48
+
+  /// Holders with a port each, of which only the first ones have a pidfd.
+  private func lease(
+    _ count: Int, from server: RunningServer
+  ) throws -> [(holder: HolderProcess, port: Int)] {
+    try (0..<count).map { _ in
+      let holder = try HolderProcess()
+      return (holder, try #require(try server.lease(for: holder.number)))
+    }
+  }
+
+  @Test(arguments: [16, few])
+  func moreHoldersThanDescriptorsKeepEveryPromise(limit: Int) throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(60), descriptorLimit: limit)
+    let leases = try lease(60, from: server)
+    let ports = Set(leases.map(\.port))
+    #expect(ports.count == 60)
+    #expect(try server.lease(for: getpid()) == nil)
+    // One of the first and one of the last: only theirs come back.
+    for (holder, port) in [leases[0], leases[59]] {
+      holder.end()
+      #expect(try server.lease(for: getpid()) == port)
+      #expect(try server.lease(for: getpid()) == nil)
+    }
+    for (holder, _) in leases { holder.end() }
+    var back: Set<Int> = [leases[0].port, leases[59].port]
+    while back.count < 60 {
+      #expect(back.insert(try server.leaseSomeTime()).inserted)
+    }
+    #expect(back == ports)
+    #expect(try server.descriptorCount() <= limit)
+  }
+
+  @Test func theEndOfAHolderIsFoundThoughNobodyAsks() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(20), descriptorLimit: Self.few, ["--debug"])
+    let leases = try lease(20, from: server)
+    leases[19].holder.end()
+    try server.waitForLog(
+      "process \(leases[19].holder.pid) has ended; 1 ports back")
+    #expect(try server.lease(for: getpid()) == leases[19].port)
+  }
+
+  @Test func aZombieKeepsNoPort() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(20), descriptorLimit: Self.few)
+    let others = try lease(19, from: server)
+    var control: Int32 = -1
+    let holder = cts_start_ending(&control, 0)
+    defer { cts_end(holder) }
+    let port = try #require(try server.lease(for: holder))
+    #expect(try server.lease(for: getpid()) == nil)
+    close(control)
+    cts_await_end(holder)
+    #expect(try server.lease(for: getpid()) == port)
+    withExtendedLifetime(others) {}
+  }
+
+  @Test func aHolderWithoutDescriptorIsLookedAtByItsStart() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(20), descriptorLimit: Self.few)
+    let others = try lease(18, from: server)
+    var control: Int32 = -1
+    let changeling = cts_start_changeling(&control)
+    defer { cts_end(changeling) }
+    let headless = cts_start_headless()
+    defer { cts_end(headless) }
+    #expect(try server.lease(for: changeling) != nil)
+    #expect(try server.lease(for: headless) != nil)
+    cts_change(control)
+    // They live, whatever they look like.
+    #expect(try server.lease(for: getpid()) == nil)
+    withExtendedLifetime(others) {}
+  }
+
+  @Test func clientsThatSayNothingDoNotKeepOthersOutForEver() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(1), descriptorLimit: Self.few,
+      ["--client-timeout", "0.05"])
+    let silent = try (0..<100).map { _ in
+      try UnixClient(connectingTo: server.address)
+    }
+    #expect(try server.lease(for: getpid()) != nil)
+    for client in silent { #expect(try client.receiveAll() == "") }
+    #expect(try server.statistics()["client-request-errors"] == 100)
+  }
+}

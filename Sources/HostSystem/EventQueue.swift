@@ -1,8 +1,8 @@
 import CHostSystem
 package import SystemPackage
 
-/// Says which of many descriptors have something to read: level-triggered
-/// epoll(7).
+/// Says which of many descriptors have something to read, or room to write:
+/// level-triggered epoll(7).
 ///
 /// What is ready is reported again and again until it has been read, so that
 /// nothing is lost where only a part of it is handled in a turn.
@@ -26,6 +26,23 @@ package struct EventQueue: ~Copyable {
   ) throws(Errno) {
     _ = try systemCall {
       chs_epoll_add(epoll.raw.rawValue, descriptor.rawValue, token)
+    }
+  }
+
+  /// Has a descriptor that is watched reported when it can be written to, and
+  /// not when it can be read; or the other way round again.
+  ///
+  /// - Parameters:
+  ///   - descriptor: The descriptor; that its peer hangs up is reported always.
+  ///   - isWriting: Whether it is to be written to.
+  ///   - token: What it is reported as.
+  /// - Throws: What `epoll_ctl(2)` says.
+  package func watch(
+    _ descriptor: FileDescriptor, forWriting isWriting: Bool, as token: UInt64
+  ) throws(Errno) {
+    _ = try systemCall {
+      chs_epoll_change(
+        epoll.raw.rawValue, descriptor.rawValue, isWriting ? 1 : 0, token)
     }
   }
 

@@ -56,6 +56,26 @@ package struct UnixConnection: ~Copyable {
       Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)) == reply.count
   }
 
+  /// Sends what there is room for.
+  ///
+  /// - Returns: How many bytes; 0 where the peer has left so much unread that
+  ///   there is no room.
+  /// - Throws: What `send(2)` says, such as `Errno.brokenPipe`.
+  package func send(
+    partOf bytes: UnsafeRawBufferPointer
+  ) throws(Errno) -> Int {
+    do {
+      return try systemCall {
+        Glibc.send(
+          descriptor.raw.rawValue, bytes.baseAddress, bytes.count,
+          Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
+      }
+    } catch {
+      guard error == .wouldBlock else { throw error }
+      return 0
+    }
+  }
+
   /// The process that connected.
   package var peer: PeerCredentials {
     get throws(Errno) { try PeerCredentials(of: descriptor.raw) }

@@ -23,18 +23,23 @@ package struct LeaseTable {
   /// How many ports it has.
   package let portCount: Int
   private var queues: PortQueues
-  private var free = PortQueue()
-  private var taken = PortQueue()
-  private var inUse = PortQueue()
-  private var doubtful = PortQueue()
+  private(set) var free = PortQueue()
+  private(set) var taken = PortQueue()
+  private(set) var inUse = PortQueue()
+  private(set) var doubtful = PortQueue()
   private var holders: [ProcessIdentity: PortQueue] = [:]
   /// How many ports each user has asked for.
   private var userCounts: [UInt32: Int] = [:]
   /// What is known of each port, by port, from the pool's smallest on.
-  private var states: [State]
-  private let base: Int
+  private(set) var states: [State]
+  /// The pool's smallest port.
+  let base: Int
+  /// Where the next row of ports is looked for first.
+  var nextRow = 0
 
-  private enum State {
+  enum State {
+    /// It is not in the pool.
+    case outside
     case free
     case taken(lookedAt: UInt64)
     case inUse(lookedAt: UInt64)
@@ -44,8 +49,8 @@ package struct LeaseTable {
 
   /// What came of a request.
   package struct Outcome: Hashable, Sendable {
-    /// The port; `nil` where none is left.
-    package let port: UInt16?
+    /// The ports, as many as were asked for; none where that many are not left.
+    package let ports: [UInt16]
     /// How many ports were looked at.
     package let portsChecked: Int
   }
@@ -56,10 +61,13 @@ package struct LeaseTable {
     let ports =
       (pool.ranges.first?.lowerBound ?? 1)...(pool.ranges.last?.upperBound ?? 1)
     queues = PortQueues(for: ports)
-    states = Array(repeating: .free, count: ports.count)
+    states = Array(repeating: .outside, count: ports.count)
     base = Int(ports.lowerBound)
     for range in pool.ranges {
-      for port in range { queues.append(port, to: &free) }
+      for port in range {
+        queues.append(port, to: &free)
+        self[port] = .free
+      }
     }
   }
 
@@ -71,7 +79,8 @@ package struct LeaseTable {
       leased: portCount - free.count - doubtful.count - parked, inUse: parked)
   }
 
-  private subscript(port: UInt16) -> State {
+  /// What is known of a port within the pool's bounds.
+  private(set) subscript(port: UInt16) -> State {
     get { states[Int(port) - base] }
     set { states[Int(port) - base] = newValue }
   }
@@ -86,12 +95,25 @@ package struct LeaseTable {
     userCounts[user] ?? 0
   }
 
+  /// How many processes have ports.
+  package var holderCount: Int { holders.count }
+
   /// All leases, by port.
   package var leases: [(port: UInt16, lease: Lease)] {
-    states.indices.compactMap { index in
-      guard case .leased(let lease) = states[index] else { return nil }
-      return (UInt16(base + index), lease)
+    leases(from: 0, atMost: states.count)
+  }
+
+  /// The first leases from a port on, by port; at most as many as asked for.
+  package func leases(
+    from port: Int, atMost limit: Int
+  ) -> [(port: UInt16, lease: Lease)] {
+    var found: [(port: UInt16, lease: Lease)] = []
+    for index in states.indices.dropFirst(max(port - base, 0)) {
+      guard case .leased(let lease) = states[index] else { continue }
+      found.append((UInt16(base + index), lease))
+      if found.count == limit { break }
     }
+    return found
   }
 
   /// Takes over a lease that a server before this one has given, on a port of
@@ -105,29 +127,47 @@ package struct LeaseTable {
     if case .free = self[port] { move(port, to: .doubtful) }
   }
 
-  /// How long a port that somebody outside uses is not looked at again.
-  static let lookPause: UInt64 = 100_000_000
-  /// How many ports that were taken are looked at again for one request, quickly
-  /// and thoroughly: so a refusal has its bound also where others use the pool.
-  static let quickLooks = 64
-  static let thoroughLooks = 16
-
-  /// Leases a port.
+  /// Leases ports, all that are asked for or none.
   ///
   /// A lingering port is leased only where no free one was found.
   ///
   /// - Parameters:
-  ///   - lease: Who it is for, who is alive; who asks; and the time.
+  ///   - lease: Who they are for, who is alive; who asks; and the time.
+  ///   - count: How many, at least 1.
+  ///   - isContiguous: Whether they have to be in a row; they ascend then. To
+  ///     find such ports takes a look at what is known of each port of the pool.
   ///   - ports: The host.
-  /// - Returns: The port, or that there is none.
+  /// - Returns: The ports, or that there are not enough.
   /// - Throws: What a probe says that cannot be made; nothing is leased then.
   package mutating func lease(
-    _ lease: Lease, on ports: some PortConditions
+    _ lease: Lease, count: Int = 1, isContiguous: Bool = false,
+    on ports: some PortConditions
   ) throws(Errno) -> Outcome {
-    var checked = 0
-    let port = try findPort(at: lease.leasedAt, on: ports, &checked)
-    if let port { move(port, to: .leased(lease)) }
-    return Outcome(port: port, portsChecked: checked)
+    var looks = Looks(at: lease.leasedAt)
+    if count > 1, isContiguous {
+      let row = try findRow(of: count, on: ports, &looks).map(Array.init) ?? []
+      for port in row { move(port, to: .leased(lease)) }
+      return Outcome(ports: row, portsChecked: looks.made)
+    }
+    var found: [UInt16] = []
+    do throws(Errno) {
+      while found.count < count {
+        // Where it is clear that there are too few, nobody looks for them.
+        guard found.count + unleasedCount >= count,
+          let port = try findPort(on: ports, &looks)
+        else { break }
+        move(port, to: .leased(lease))
+        found.append(port)
+      }
+    } catch {
+      takeBack(found)
+      throw error
+    }
+    if found.count < count {
+      takeBack(found)
+      found = []
+    }
+    return Outcome(ports: found, portsChecked: looks.made)
   }
 
   /// Takes back all ports of a process that has ended.
@@ -143,61 +183,30 @@ package struct LeaseTable {
     return count
   }
 
-  /// Takes back one port; one that is not leased is left alone.
-  package mutating func takeBack(_ port: UInt16) {
-    if case .leased = self[port] { move(port, to: .free) }
+  /// Takes back ports; those that are not leased are left alone.
+  package mutating func takeBack(_ ports: some Sequence<UInt16>) {
+    for port in ports {
+      if lease(of: port) != nil { move(port, to: .free) }
+    }
   }
 
-  /// A port that can be leased.
-  private mutating func findPort(
-    at now: UInt64, on ports: some PortConditions, _ checked: inout Int
-  ) throws(Errno) -> UInt16? {
-    while !free.isEmpty {
-      let port = free.first
-      checked += 1
-      if try ports.isFree(port) { return port }
-      move(port, to: .taken(lookedAt: now))
-    }
-    for _ in 0..<Self.quickLooks {
-      guard let port = nextDue(at: now) else { break }
-      checked += 1
-      if try ports.isFree(port) { return port }
-      move(port, to: .taken(lookedAt: now))
-    }
-    for _ in 0..<Self.thoroughLooks where !taken.isEmpty {
-      let port = taken.first
-      checked += 1
-      switch try ports.status(of: port) {
-      case .free, .lingering: return port
-      case .inUse, .denied: move(port, to: .inUse(lookedAt: now))
-      }
-    }
-    for _ in 0..<Self.thoroughLooks where !doubtful.isEmpty {
-      let port = doubtful.first
-      checked += 1
-      if try ports.isFree(port) { return port }
-      move(port, to: .taken(lookedAt: now))
-    }
-    return nil
+  /// The lease of a port; `nil` also for a port that is not in the pool.
+  package func lease(of port: UInt16) -> Lease? {
+    guard states.indices.contains(Int(port) - base),
+      case .leased(let lease) = self[port]
+    else { return nil }
+    return lease
   }
 
-  /// The port that nobody has looked at for longest, if that is long enough.
-  private func nextDue(at now: UInt64) -> UInt16? {
-    var due: UInt16?
-    var earliest = now &- min(now, Self.lookPause)
-    for port in [taken.first, inUse.first] where port != 0 {
-      switch self[port] {
-      case .taken(let time), .inUse(let time):
-        if time <= earliest { (due, earliest) = (port, time) }
-      case .free, .doubtful, .leased: break
-      }
-    }
-    return due
+  /// How many ports nobody has a lease on.
+  var unleasedCount: Int {
+    free.count + taken.count + inUse.count + doubtful.count
   }
 
   /// Moves a port from the queue that it is in to the end of another.
-  private mutating func move(_ port: UInt16, to state: State) {
+  mutating func move(_ port: UInt16, to state: State) {
     switch self[port] {
+    case .outside: return
     case .free: queues.remove(port, from: &free)
     case .taken: queues.remove(port, from: &taken)
     case .inUse: queues.remove(port, from: &inUse)
@@ -210,6 +219,7 @@ package struct LeaseTable {
       if holders[holder]?.isEmpty == true { holders[holder] = nil }
     }
     switch state {
+    case .outside: break
     case .free: queues.append(port, to: &free)
     case .taken: queues.append(port, to: &taken)
     case .inUse: queues.append(port, to: &inUse)

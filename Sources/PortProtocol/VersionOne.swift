@@ -9,6 +9,12 @@ package struct VersionOneRequest: Hashable, Sendable {
     self.pid = pid
   }
 
+  /// How many bytes a request may have, its end included; what goes beyond is
+  /// no request.
+  ///
+  /// It is the original's limit.
+  package static let maximumLength = 20
+
   /// Reads a request; `nil` where it is none.
   ///
   /// A number that no pid can have becomes one that no process has; one that

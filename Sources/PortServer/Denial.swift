@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import PortProtocol
 
 /// Why a process gets no port.
 enum Denial: Error {
@@ -11,19 +12,23 @@ enum Denial: Error {
   case unknownNamespace
   /// It is another user's process.
   case notPermitted
-  /// The process has as many ports as it may have.
+  /// The process would have more ports than it may have.
   case processLimit(Int)
-  /// The user has asked for as many ports as it may.
+  /// The user would have asked for more ports than it may.
   case userLimit(Int)
-  /// No port is left.
-  case exhausted(PoolUsage)
+  /// There are not enough ports left for what was asked for.
+  case exhausted(PoolUsage, LeaseOrder)
+  /// Nobody has the port that is to be given back.
+  case notLeased(UInt16)
+  /// The port that is to be given back is another user's.
+  case foreignLease(UInt16)
   /// The system does not let the server do what it has to.
   case broken(String)
 
   /// What whoever runs the server has to know, whatever the log's level.
   var warning: (topic: RareWarnings.Topic, text: String)? {
     switch self {
-    case .exhausted(let usage):
+    case .exhausted(let usage, let order) where order.count == 1:
       (
         .exhausted,
         "the pool is exhausted: of \(usage.ports) ports, \(usage.leased) are "
@@ -32,6 +37,24 @@ enum Denial: Error {
       )
     case .broken(let text): (.broken, "a process got no port: \(text)")
     default: nil
+    }
+  }
+}
+
+extension Denial {
+  /// What a client of version 2 is told.
+  var reply: VersionTwoError {
+    VersionTwoError(code, description)
+  }
+
+  private var code: VersionTwoError.Code {
+    switch self {
+    case .noProcess, .gone, .unknownNamespace: .noSuchProcess
+    case .notPermitted, .foreignLease: .notPermitted
+    case .processLimit, .userLimit: .limit
+    case .exhausted: .exhausted
+    case .notLeased: .notLeased
+    case .broken: .failed
     }
   }
 }
@@ -46,10 +69,19 @@ extension Denial: CustomStringConvertible {
         + "it means cannot be told"
     case .notPermitted: "it is another user's process"
     case .processLimit(let limit):
-      "it has \(limit) ports (--max-ports-per-process)"
+      "it would have more than \(limit) ports (--max-ports-per-process)"
     case .userLimit(let limit):
-      "the user has \(limit) ports (--max-ports-per-user)"
-    case .exhausted: "the pool is exhausted"
+      "the user would have more than \(limit) ports (--max-ports-per-user)"
+    case .exhausted(let usage, let order):
+      (order.count == 1
+        ? "the pool is exhausted"
+        : "there are no \(order.count) ports left"
+          + (order.isContiguous ? " in a row" : ""))
+        + ": of \(usage.ports) ports, \(usage.leased) are leased and "
+        + "\(usage.inUse) used by others"
+    case .notLeased(let port): "port \(port) is not leased"
+    case .foreignLease(let port):
+      "port \(port) is leased to another user's process"
     case .broken(let text): text
     }
   }

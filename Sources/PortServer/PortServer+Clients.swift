@@ -9,15 +9,27 @@ extension PortServer {
   func greet(_ connection: consuming UnixConnection) {
     var reader = RequestReader()
     let step = receive(from: connection, into: &reader)
-    if step != .incomplete {
-      respond(to: step, on: connection)
+    // As is usual: then nothing has to be remembered of it.
+    switch step {
+    case .versionOne(let request):
+      answer(request, on: connection)
       return
+    case .malformed:
+      countMalformed()
+      return
+    case .versionTwo, .broken, .incomplete, .end: break
     }
     let client = Client(
       connection, reader, deadline: Deadline(after: options.clientTimeout))
+    guard serve(client, step) else { return }
+    if clients.count >= maxClients, let idleClient { clients[idleClient] = nil }
     let number = client.connection.raw
+    let token = EventSource.client(number.rawValue).token
     do {
-      try events.watch(number, as: EventSource.client(number.rawValue).token)
+      try events.watch(number, as: token)
+      if client.isWriting {
+        try events.watch(number, forWriting: true, as: token)
+      }
     } catch {
       warnings.say(.accept, to: log, "cannot wait for clients: \(error)")
       return
@@ -26,23 +38,30 @@ extension PortServer {
     expect(client)
   }
 
-  /// Receives what a client has sent.
+  /// Goes on with a client that has sent something, or has room for more.
   func hear(from number: Int32) {
     guard let client = clients[number] else { return }
-    let step = receive(from: client.connection, into: &client.reader)
-    if step == .incomplete {
-      expect(client)
-      return
+    let wasWriting = client.isWriting
+    var stays =
+      wasWriting
+      ? goOn(with: client)
+      : serve(client, receive(from: client.connection, into: &client.reader))
+    if stays, wasWriting != client.isWriting {
+      let token = EventSource.client(number).token
+      let connection = client.connection.raw
+      stays =
+        (try? events.watch(
+          connection, forWriting: client.isWriting, as: token)) != nil
     }
-    respond(to: step, on: client.connection)
-    clients[number] = nil
+    if stays { expect(client) } else { clients[number] = nil }
   }
 
-  /// Takes what a client has sent as its request, for nothing more will come.
+  /// Takes what a client has sent as all that it ever will, and answers that.
   func finish(_ client: Client) {
+    if client.isWriting { return }
     var step = receive(from: client.connection, into: &client.reader)
     if step == .incomplete { step = client.reader.finish() }
-    respond(to: step, on: client.connection)
+    _ = serve(client, step)
   }
 
   /// Finishes the clients whose time is over.
@@ -61,17 +80,22 @@ extension PortServer {
     sweep = next.map { max($0, Deadline(after: .milliseconds(10))) }
   }
 
+  /// A client that asks for nothing, the one that has done so for longest: it
+  /// makes room for another one.
+  var idleClient: Int32? {
+    clients.lazy.filter { $0.value.isIdle }
+      .min { $0.value.due < $1.value.due }?.key
+  }
+
   private func expect(_ client: Client) {
-    client.heardFrom(pause: options.requestPause)
     sweep = sweep.map { min($0, client.due) } ?? client.due
   }
 
   private func receive(
     from connection: borrowing UnixConnection, into reader: inout RequestReader
   ) -> RequestReader.Step {
-    // One byte more than a request has shows that it is none.
     withUnsafeTemporaryAllocation(
-      byteCount: RequestReader.maximumLength + 1, alignment: 1
+      byteCount: RequestReader.pieceLength, alignment: 1
     ) { buffer in
       switch try? connection.receive(into: buffer) {
       case .nothing: .incomplete
@@ -79,20 +103,75 @@ extension PortServer {
         reader.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
       case .end: reader.finish()
       // The connection is broken.
-      case nil: .malformed
+      case nil: reader.speaksVersionTwo ? .end : .malformed
       }
     }
   }
 
-  private func respond(
-    to step: RequestReader.Step, on connection: borrowing UnixConnection
-  ) {
-    switch step {
-    case .request(let request): answer(request, on: connection)
-    case .malformed, .incomplete:
-      statistics.clientRequestErrors += 1
-      log.debug("a client sent no request")
+  /// How many requests of one client are answered in a turn.
+  private static let requestBatch = 16
+
+  /// Does what a client's next step asks for, and those that have arrived with
+  /// it.
+  ///
+  /// - Returns: Whether the client stays connected.
+  private func serve(_ client: Client, _ first: RequestReader.Step) -> Bool {
+    var step = first
+    for count in 1...Self.requestBatch {
+      switch step {
+      case .incomplete:
+        client.heardFrom(pause: options.requestPause)
+        client.isWriting = false
+        return true
+      case .versionOne(let request):
+        answer(request, on: client.connection)
+        return false
+      case .malformed:
+        countMalformed()
+        return false
+      case .broken(let error):
+        countMalformed()
+        try? client.send(error.bytes)
+        return false
+      case .end:
+        return false
+      case .versionTwo(let request):
+        client.answered(deadline: Deadline(after: options.clientTimeout))
+        guard isTaken({ () throws(Errno) in try answer(request, of: client) })
+        else { return false }
+      }
+      // What is taken out of the reader has to be answered.
+      if client.hasMoreToTake || count == Self.requestBatch { break }
+      step = client.reader.next()
     }
+    // Room to write is reported in the next turn, and then the rest is done.
+    client.isWriting = true
+    return true
+  }
+
+  /// Goes on with a client that has room for more of its answer, or from which
+  /// more requests have arrived than were answered in a turn.
+  private func goOn(with client: Client) -> Bool {
+    guard isTaken({ () throws(Errno) in try sendMore(to: client) }) else {
+      return false
+    }
+    return client.hasMoreToTake || serve(client, client.reader.next())
+  }
+
+  private func isTaken(_ send: () throws(Errno) -> Void) -> Bool {
+    do {
+      try send()
+      return true
+    } catch {
+      log.debug("a client has gone before it got its answer: \(error)")
+      return false
+    }
+  }
+
+  /// Counts what was no request.
+  func countMalformed() {
+    statistics.clientRequestErrors += 1
+    log.debug("a client sent no request")
   }
 
   /// Sends a port, or nothing, which is a refusal.
@@ -101,34 +180,61 @@ extension PortServer {
   ) {
     let pid = request.pid
     do throws(Denial) {
-      let peer: PeerCredentials
-      do {
-        peer = try connection.peer
-      } catch {
-        throw .broken("who asks cannot be told: \(error)")
-      }
-      let (port, holder) = try lease(to: pid, askedBy: peer)
+      var peer = try peer(of: connection)
+      let grant = try lease(LeaseOrder(pid: pid), askedBy: &peer)
       // Who has its port may end at once.
-      let command =
-        log.logLevel > .info ? "" : commandLine(ofProcess: holder.pid)
-      let isSent = VersionOneReply.withBytes(of: port) { connection.send($0) }
+      let command = commandForLog(of: grant)
+      let isSent = VersionOneReply.withBytes(of: grant.ports[0]) {
+        connection.send($0)
+      }
       guard isSent else {
-        takeBack(port, of: holder)
+        takeBack(grant)
         log.debug("a client has gone before it got its port")
         return
       }
-      statistics.totalAllocations += 1
+      count(grant, peer, command)
+    } catch {
+      count(error, of: "process \(pid)")
+    }
+  }
+
+  /// Who is on the other end of a connection.
+  func peer(of connection: borrowing UnixConnection) throws(Denial) -> Peer {
+    do {
+      return Peer(credentials: try connection.peer)
+    } catch {
+      throw .broken("who asks cannot be told: \(error)")
+    }
+  }
+
+  /// What the log says of a grant's holder.
+  func commandForLog(of grant: Grant) -> String {
+    log.logLevel > .info ? "" : commandLine(ofProcess: grant.holder.pid)
+  }
+
+  /// Counts and logs ports that were given to a client.
+  func count(_ grant: Grant, _ peer: Peer, _ command: String) {
+    statistics.totalAllocations += grant.ports.count
+    for port in grant.ports {
       log.info(
         """
-        leased port \(port) to process \(holder.pid), asked for by uid \
+        leased port \(port) to process \(grant.holder.pid), asked for by uid \
         \(peer.user): \(command)
         """)
-    } catch {
-      statistics.deniedAllocations += 1
-      log.info("no port for process \(pid): \(error)")
-      if let (topic, text) = error.warning {
-        warnings.say(topic, to: log, text)
-      }
+    }
+  }
+
+  /// Counts and logs that somebody got no port.
+  func count(_ denial: Denial, of holder: String) {
+    statistics.deniedAllocations += 1
+    log.info("no port for \(holder): \(denial)")
+    warn(of: denial)
+  }
+
+  /// Says what whoever runs the server has to know.
+  func warn(of denial: Denial) {
+    if let (topic, text) = denial.warning {
+      warnings.say(topic, to: log, text)
     }
   }
 }

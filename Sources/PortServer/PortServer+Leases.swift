@@ -5,71 +5,102 @@ import PortProtocol
 import SystemPackage
 
 extension PortServer {
-  /// Leases a port to the process that a client names.
+  /// Leases ports to the process that a client names.
   ///
   /// - Parameters:
-  ///   - pid: Its pid, in the client's pid namespace.
+  ///   - order: What it asks for.
   ///   - peer: Who asks.
-  /// - Returns: The port, which is written down by now, and the process.
-  /// - Throws: Why there is none.
+  /// - Returns: The ports, which are written down by now, and the process.
+  /// - Throws: Why there are none.
   func lease(
-    to pid: Int32, askedBy peer: PeerCredentials
-  ) throws(Denial) -> (port: UInt16, holder: KnownProcess) {
+    _ order: LeaseOrder, askedBy peer: inout Peer
+  ) throws(Denial) -> Grant {
     // What the number 1 means to clients is that they have lost their parent.
-    if pid <= 1 { throw .noProcess }
+    if let pid = order.pid, pid <= 1 { throw .noProcess }
     let holder: KnownProcess
     do {
       // Any pid may have become another process's since this turn began.
       try reclaimEnded()
-      holder = try findHolder(pid, for: peer)
+      holder = try findHolder(order.pid, for: &peer)
       guard try mayLease(to: holder, peer.user) else {
         throw Denial.notPermitted
       }
-    } catch let denial as Denial {
-      throw denial
-    } catch Errno.permissionDenied {
-      throw .broken(
-        "/proc hides it (hidepid), so nobody could tell when it ends; run "
-          + "this server as a user that sees all processes")
     } catch {
-      throw .broken("its entry in /proc cannot be read: \(error)")
+      throw Self.denial(error)
     }
     if let limit = options.maxPortsPerProcess,
-      table.portCount(of: holder.identity) >= limit
+      table.portCount(of: holder.identity) + order.count > limit
     {
       throw .processLimit(limit)
     }
     if let limit = options.maxPortsPerUser,
-      table.portCount(ofUser: peer.user) >= limit
+      table.portCount(ofUser: peer.user) + order.count > limit
     {
       throw .userLimit(limit)
     }
     let lease = Lease(
       holder: holder.identity, user: peer.user,
       leasedAt: nanosecondsSinceBoot())
-    guard let port = try leasePort(lease) else {
-      throw .exhausted(table.usage)
-    }
+    let ports = try leasePorts(order, lease)
+    guard !ports.isEmpty else { throw .exhausted(table.usage, order) }
+    let grant = Grant(ports: ports, holder: holder)
     do throws(LeasingError) {
-      try ledger?.write(lease, for: port)
+      for port in ports { try ledger?.write(lease, for: port) }
     } catch {
-      table.takeBack(port)
+      takeBack(grant)
       throw .broken("it cannot be written down: \(error.text)")
     }
-    return (port, holder)
+    return grant
   }
 
-  /// Undoes a lease that nobody was told of.
-  func takeBack(_ port: UInt16, of holder: KnownProcess) {
-    table.takeBack(port)
+  /// Takes ports back that a client gives back, all of them or none.
+  ///
+  /// - Throws: Why not.
+  func takeBack(
+    _ ports: [UInt16], askedBy peer: Peer
+  ) throws(Denial) {
+    var grants: [Grant] = []
     do {
-      try ledger?.write(nil, for: port)
+      try reclaimEnded()
+      for port in ports {
+        guard let lease = table.lease(of: port),
+          let holder = processes[lease.holder.pid]
+        else { throw Denial.notLeased(port) }
+        guard
+          try mayDoAll(peer.user) || lease.user == peer.user
+            || holder.belongs(to: peer.user)
+        else { throw Denial.foreignLease(port) }
+        grants.append(Grant(ports: [port], holder: holder))
+      }
+    } catch {
+      throw Self.denial(error)
+    }
+    for grant in grants { takeBack(grant) }
+  }
+
+  /// Undoes leases.
+  func takeBack(_ grant: Grant) {
+    table.takeBack(grant.ports)
+    do {
+      for port in grant.ports { try ledger?.write(nil, for: port) }
     } catch {
       // The record then names a process that lives; after a restart the port
       // stays with it. Nobody else gets it: that is the safe side.
       warnings.say(.ledger, to: log, "\(error.text)")
     }
-    if table.portCount(of: holder.identity) == 0 { setIdle(holder) }
+    if table.portCount(of: grant.holder.identity) == 0 { setIdle(grant.holder) }
+  }
+
+  /// What the system's errors mean for whoever asks for a process's ports.
+  private static func denial(_ error: any Error) -> Denial {
+    switch error {
+    case let denial as Denial: denial
+    case Errno.permissionDenied:
+      .broken(
+        "/proc hides it (hidepid), so nobody could tell when it ends; run "
+          + "this server as a user that sees all processes")
+    default: .broken("its entry in /proc cannot be read: \(error)")
+    }
   }
 
   /// Takes the ports of processes back that have ended.
@@ -84,14 +115,21 @@ extension PortServer {
     _ = reclaimUnwatched(atMost: 256)
   }
 
-  private func leasePort(_ lease: Lease) throws(Denial) -> UInt16? {
+  private func leasePorts(
+    _ order: LeaseOrder, _ lease: Lease
+  ) throws(Denial) -> [UInt16] {
+    func outcome() throws(Errno) -> LeaseTable.Outcome {
+      try table.lease(
+        lease, count: order.count, isContiguous: order.isContiguous,
+        on: HostPorts())
+    }
     do {
-      var outcome = try table.lease(lease, on: HostPorts())
-      if outcome.port == nil, reclaimUnwatched(atMost: 64) {
-        outcome = try table.lease(lease, on: HostPorts())
+      var found = try outcome()
+      if found.ports.isEmpty, reclaimUnwatched(atMost: 64) {
+        found = try outcome()
       }
-      statistics.portsCheckedForLastRequest = outcome.portsChecked
-      return outcome.port
+      statistics.portsCheckedForLastRequest = found.portsChecked
+      return found.ports
     } catch {
       throw .broken("ports cannot be probed: \(error)")
     }
@@ -114,14 +152,19 @@ extension PortServer {
 // MARK: - Processes
 
 extension PortServer {
-  /// The process that a client means by a pid.
+  /// The process that a client means by a pid, or, without one, the client.
   private func findHolder(
-    _ pid: Int32, for peer: PeerCredentials
+    _ pid: Int32?, for peer: inout Peer
   ) throws -> KnownProcess {
     // 0 is a process in a pid namespace that cannot be seen from here.
-    guard peer.pid != 0, let asker = try find(peer.pid),
-      let place = try asker.place()
+    guard peer.credentials.pid != 0, let asker = try find(peer.credentials.pid)
     else { throw Denial.unknownNamespace }
+    if let known = peer.identity, known != asker.identity {
+      throw Denial.unknownNamespace
+    }
+    peer.identity = asker.identity
+    guard let pid else { return asker }
+    guard let place = try asker.place() else { throw Denial.unknownNamespace }
     if place.namespaceDepth == 0 {
       if pid == asker.pid { return asker }
       guard let holder = try find(pid) else { throw Denial.gone }
@@ -185,7 +228,11 @@ extension PortServer {
   private func mayLease(
     to holder: KnownProcess, _ user: UInt32
   ) throws(Errno) -> Bool {
-    if options.allowsForeignPIDs || user == 0 || user == ownUser { return true }
+    if options.allowsForeignPIDs || mayDoAll(user) { return true }
     return try holder.belongs(to: user)
   }
+
+  /// Whether a user may do with all processes and leases what others may do with
+  /// their own.
+  func mayDoAll(_ user: UInt32) -> Bool { user == 0 || user == ownUser }
 }

@@ -198,7 +198,7 @@ extension PortServer {
   /// - Returns: Whether there may be more.
   private func accept(atMost limit: Int) -> Bool {
     for _ in 0..<limit {
-      if clients.count >= maxClients {
+      if clients.count >= maxClients, idleClient == nil {
         stopListening()
         return false
       }

@@ -281,7 +281,10 @@ int cts_run_killed(const char *path, char *const argv[], char *const envp[],
 }
 
 // Asks and returns the port or 0; -1 with `errno` if it could not ask.
-static int ask(const char *address, pid_t pid, uid_t user) {
+// Sends a request as a user and receives all that is answered. Returns how much
+// that is, or -1.
+static ssize_t converse(const char *address, const char *request, uid_t user,
+                        char *reply, size_t size) {
   if (setresuid(user, user, user) != 0) return -1;
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   size_t length = strlen(address);
@@ -291,16 +294,19 @@ static int ask(const char *address, pid_t pid, uid_t user) {
   if (connect(client, (struct sockaddr *)&name,
               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)))
     return -1;
-  char text[32];
-  int size = snprintf(text, sizeof text, "%d\n", pid == 0 ? getpid() : pid);
-  if (send(client, text, (size_t)size, MSG_NOSIGNAL) != size) return -1;
-  ssize_t count = recv(client, text, sizeof text - 1, MSG_WAITALL);
-  if (count < 0) return errno == ECONNRESET ? 0 : -1;
-  text[count] = 0;
-  return atoi(text);
+  char own[32];
+  snprintf(own, sizeof own, "%d\n", getpid());
+  if (*request == 0) request = own;
+  size_t count = strlen(request);
+  if (send(client, request, count, MSG_NOSIGNAL) != (ssize_t)count) return -1;
+  // By version 2 the server waits for more otherwise.
+  if (*request >= 'a' && *request <= 'z') shutdown(client, SHUT_WR);
+  ssize_t received = recv(client, reply, size, MSG_WAITALL);
+  return received < 0 && errno == ECONNRESET ? 0 : received;
 }
 
-int cts_ask(const char *address, pid_t pid, uid_t user, int in_container) {
+int cts_talk(const char *address, const char *request, uid_t user,
+             int in_container, char *reply, size_t size) {
   int answer[2];
   if (pipe2(answer, O_CLOEXEC) != 0) return -1;
   pid_t outer = fork();
@@ -319,18 +325,35 @@ int cts_ask(const char *address, pid_t pid, uid_t user, int in_container) {
       _exit(0);
     }
     if (child == 0) {
-      result[0] = ask(address, pid, user);
+      result[0] = (int)converse(address, request, user, reply, size);
       result[1] = errno;
     }
     write(answer[1], result, sizeof result);
+    if (result[0] > 0) write(answer[1], reply, (size_t)result[0]);
     _exit(0);
   }
   close(answer[1]);
   int result[2] = {-1, EPIPE};
   while (read(answer[0], result, sizeof result) < 0 && errno == EINTR) {
   }
+  for (int done = 0; done < result[0];) {
+    ssize_t count = read(answer[0], reply + done, (size_t)(result[0] - done));
+    if (count <= 0 && errno != EINTR) break;
+    if (count > 0) done += (int)count;
+  }
   close(answer[0]);
   cts_wait(outer);
   errno = result[1];
   return result[0];
+}
+
+int cts_ask(const char *address, pid_t pid, uid_t user, int in_container) {
+  char request[32] = "";
+  if (pid != 0) snprintf(request, sizeof request, "%d\n", pid);
+  char reply[32];
+  int count = cts_talk(address, request, user, in_container, reply,
+                       sizeof reply - 1);
+  if (count < 0) return -1;
+  reply[count] = 0;
+  return atoi(reply);
 }

@@ -72,7 +72,7 @@ private struct History {
       // In the order in which it got them.
       comeBack(leaseOrder.filter { holders[$0] == process })
     case 11, 12, 13:
-      table.takeBack(port)
+      table.takeBack([port])
       if holders[port] != nil { comeBack([port]) }
     default: try lease(to: process)
     }
@@ -102,9 +102,9 @@ private struct History {
       return
     }
     #expect(outcome.portsChecked == host.questions.count)
-    expectChoice(of: outcome.port)
+    expectChoice(of: outcome.ports.first)
     remember()
-    guard let port = outcome.port else {
+    guard let port = outcome.ports.first else {
       refusalCount += 1
       return
     }
@@ -184,7 +184,7 @@ private struct History {
     let quiet = CountingHost()
     quiet.now = host.now + Self.pause
     var found: [UInt16] = []
-    while let port = try copy.lease(quiet.lease(.a), on: quiet).port {
+    while let port = try copy.lease(quiet.lease(.a), on: quiet).ports.first {
       found.append(port)
       if found.count > ports.count { break }
     }

@@ -11,8 +11,8 @@ import Testing
 
   @Test mutating func thePortThatHasBeenFreeForLongestIsFirst() throws {
     #expect(try drain(.a) == [100, 101, 102, 103, 104])
-    table.takeBack(102)
-    table.takeBack(100)
+    table.takeBack([102])
+    table.takeBack([100])
     #expect(try drain(.b) == [102, 100])
   }
 
@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test mutating func aPortThatIsNotLeasedIsNotTakenBack() throws {
-    table.takeBack(100)
+    table.takeBack([100])
     #expect(try drain(.a) == [100, 101, 102, 103, 104])
   }
 
@@ -109,7 +109,7 @@ import Testing
     host.statuses[2500] = nil
     var refusals = 0
     host.now += 1_000_000_000
-    while try table.lease(host.lease(.a), on: host).port == nil {
+    while try table.lease(host.lease(.a), on: host).ports.first == nil {
       refusals += 1
       host.now += 1_000_000_000
     }
@@ -124,7 +124,7 @@ import Testing
     var table = LeaseTable(pool: pool)
     let host = CountingHost()
     var ports: [UInt16] = []
-    while let port = try table.lease(host.lease(.a), on: host).port {
+    while let port = try table.lease(host.lease(.a), on: host).ports.first {
       ports.append(port)
     }
     #expect(ports == pool.ranges.flatMap { Array($0) })
@@ -155,7 +155,7 @@ import Testing
         #expect(table.takeBackAll(of: process) == count)
         leased = leased.filter { $0.value != process }
       case 5:
-        table.takeBack(port)
+        table.takeBack([port])
         leased[port] = nil
       default:
         let isAnyFree = all.contains {
@@ -163,7 +163,7 @@ import Testing
         }
         // Then everything is due.
         if isAnyFree { host.now += 1_000_000_000 }
-        let found = try table.lease(host.lease(process), on: host).port
+        let found = try table.lease(host.lease(process), on: host).ports.first
         if let found {
           #expect(leased[found] == nil)
           #expect(host.statuses[found] != .inUse)
@@ -183,10 +183,130 @@ import Testing
     }
   }
 
+  @Test mutating func severalPortsAreLeasedAllOrNone() throws {
+    #expect(try lease(.a, count: 3) == [100, 101, 102])
+    host.questions = []
+    #expect(try lease(.b, count: 3) == [])
+    #expect(host.questions == [])
+    #expect(table.portCount(of: .b) == 0)
+    #expect(try lease(.b, count: 2) == [103, 104])
+  }
+
+  @Test mutating func portsThatDoNotSufficeKeepTheirTurns() throws {
+    _ = try drain(.a)
+    table.takeBack([103, 100, 101])
+    host.statuses = [101: .inUse]
+    // 101 might be free: only a look tells.
+    #expect(try lease(.b, count: 3) == [])
+    #expect(try drain(.b) == [103, 100])
+  }
+
+  @Test mutating func aProbeThatFailsCostsNoneOfSeveralPorts() throws {
+    host.failures = [102: .tooManyOpenFiles]
+    #expect(throws: Errno.tooManyOpenFiles) { try lease(.a, count: 3) }
+    #expect(table.leases.isEmpty)
+    #expect(throws: Errno.tooManyOpenFiles) {
+      try lease(.a, count: 3, isContiguous: true)
+    }
+    host.failures = [:]
+    #expect(Set(try drain(.a)) == [100, 101, 102, 103, 104])
+  }
+
+  @Test mutating func portsInARowAreFoundBetweenOthers() throws {
+    table.restore(host.lease(.b), of: 101)
+    #expect(try lease(.a, count: 3, isContiguous: true) == [102, 103, 104])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [])
+    table.takeBack([101])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])
+  }
+
+  @Test mutating func rowsAreLeasedInTurn() throws {
+    for expected in [[100, 101], [102, 103]] as [[UInt16]] {
+      let row = try lease(.a, count: 2, isContiguous: true)
+      #expect(row == expected)
+      table.takeBack(row)
+    }
+    // The next one goes over the end, where there is none, and around it.
+    #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])
+    #expect(try lease(.a, count: 3, isContiguous: true) == [102, 103, 104])
+  }
+
+  @Test mutating func aRowHasNoGapOfThePoolInIt() throws {
+    table = LeaseTable(pool: PortPool([100...101, 103...104, 65534...65535]))
+    #expect(try lease(.a, count: 3, isContiguous: true) == [])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [103, 104])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [65534, 65535])
+    #expect(try lease(.a, count: 2, isContiguous: true) == [])
+  }
+
+  @Test mutating func onlyARowThatIsLongEnoughIsLookedAt() throws {
+    table.restore(host.lease(.b), of: 102)
+    #expect(try lease(.a, count: 3, isContiguous: true) == [])
+    #expect(host.questions == [])
+  }
+
+  @Test mutating func whatOthersUseIsLookedAtAgainForARow() throws {
+    host.statuses = [102: .inUse]
+    #expect(try lease(.a, count: 4, isContiguous: true) == [])
+    host.now += 1_000_000_000
+    #expect(try lease(.a, count: 4, isContiguous: true) == [])
+    host.statuses = [102: .lingering]
+    #expect(try lease(.a, count: 4, isContiguous: true) == [])
+    host.statuses = [:]
+    host.now += 1_000_000_000
+    #expect(
+      try lease(.a, count: 4, isContiguous: true) == [100, 101, 102, 103])
+  }
+
+  @Test mutating func aRowMayHaveAPortThatLingersInIt() throws {
+    host.statuses = [102: .lingering]
+    #expect(
+      try lease(.a, count: 4, isContiguous: true) == [100, 101, 102, 103])
+  }
+
+  @Test func aRowThatIsNotThereHasItsBound() throws {
+    let pool = PortPool([1000...2999])
+    let host = CountingHost()
+    // Every tenth port is somebody else's.
+    for port in stride(from: 1000 as UInt16, to: 3000, by: 10) {
+      host.statuses[port] = .inUse
+    }
+    var table = LeaseTable(pool: pool)
+    func checked() throws -> Int {
+      host.now += 1_000_000_000
+      return try table.lease(
+        host.lease(.a), count: 20, isContiguous: true, on: host
+      ).portsChecked
+    }
+    // Each port is looked at once or twice.
+    #expect(try checked() <= 4000)
+    for _ in 0..<20 { #expect(try checked() <= 80) }
+  }
+
+  @Test mutating func leasesAreListedInParts() throws {
+    _ = try lease(.a, count: 4)
+    #expect(table.leases(from: 0, atMost: 3).map(\.port) == [100, 101, 102])
+    #expect(table.leases(from: 103, atMost: 3).map(\.port) == [103])
+    #expect(table.leases(from: 65536, atMost: 3).isEmpty)
+    #expect(table.lease(of: 103)?.holder == .a)
+    for port in [0, 99, 104, 105, 65535] as [UInt16] {
+      #expect(table.lease(of: port) == nil)
+    }
+  }
+
+  private mutating func lease(
+    _ holder: ProcessIdentity, count: Int, isContiguous: Bool = false
+  ) throws(Errno) -> [UInt16] {
+    try table.lease(
+      host.lease(holder), count: count, isContiguous: isContiguous, on: host
+    ).ports
+  }
+
   private mutating func lease(
     _ holder: ProcessIdentity, user: UInt32 = 0
   ) throws(Errno) -> UInt16? {
-    try table.lease(host.lease(holder, user: user), on: host).port
+    try table.lease(host.lease(holder, user: user), on: host).ports.first
   }
 
   private mutating func drain(

@@ -9,7 +9,7 @@ import Testing
   func aRequestIsWhatPythonReadsAsANumber() throws {
     let parts = [
       ["", "", "\n", " \t", "\r\n"], ["", "", "", "+", "-"],
-      ["1", "42", "0", "4_2", "", "9223372036854775808", "x"],
+      ["1", "42", "0", "4_2", "", "9223372036854775808", "X"],
       ["", "", "00", "_1", "99999", " "], ["\n", "\r\n", "\n\n", "", " \n"],
       ["", "", "", "", "\n1", "\0", "\u{B}"],
     ]
@@ -21,9 +21,9 @@ import Testing
       var reader = RequestReader()
       var step = text.withUnsafeBytes { reader.receive($0) }
       if step == .incomplete { step = reader.finish() }
-      if let number, text.count <= RequestReader.maximumLength {
+      if let number, text.count <= VersionOneRequest.maximumLength {
         let request = VersionOneRequest(pid: Int32(clamping: number))
-        #expect(step == .request(request), "\(hexadecimal(text))")
+        #expect(step == .versionOne(request), "\(hexadecimal(text))")
         requestCount += 1
       } else {
         #expect(step == .malformed, "\(hexadecimal(text))")

@@ -18,7 +18,7 @@ import Testing
   }
 
   private func request(_ pid: Int32) -> RequestReader.Step {
-    .request(VersionOneRequest(pid: pid))
+    .versionOne(VersionOneRequest(pid: pid))
   }
 
   @Test(arguments: [
@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "\n", "x", "4242x\n", "42 42\n", "4242\n1\n", "4.2\n", "-\n", "_1\n",
+    "", "\n", "X", "4242x\n", "42 42\n", "4242\n1\n", "4.2\n", "-\n", "_1\n",
     "000000000000000004242", "00000000000000004242\n", "0x10\n", "٣\n",
   ])
   func whatIsNoRequest(text: String) {
@@ -45,7 +45,7 @@ import Testing
     #expect(outcome("-4294967297\n") == request(.min))
   }
 
-  @Test(arguments: ["4242\n", " 17 \r\n", "4242", "x1\n", "\n\n9\n"])
+  @Test(arguments: ["4242\n", " 17 \r\n", "4242", "X1\n", "\n\n9\n"])
   func anyPiecesAreAsGoodAsTheWhole(text: String) {
     let bytes = Array(text.utf8)
     // A cut, or none, after each byte.
@@ -67,7 +67,8 @@ import Testing
 
   @Test func nothingIsKeptBeyondTheLimit() {
     var reader = RequestReader()
-    let blanks = [UInt8](repeating: 0x20, count: RequestReader.maximumLength)
+    let blanks = [UInt8](
+      repeating: 0x20, count: VersionOneRequest.maximumLength)
     #expect(receive(&reader, blanks) == .incomplete)
     #expect(receive(&reader, [0x20]) == .malformed)
     var other = RequestReader()
@@ -80,6 +81,7 @@ import Testing
   func whateverArrivesIsReadWithinTheLimit(seed: Int) throws {
     var random = Seeded(seed: seed)
     let usual = Array("0123456789 \n_+-".utf8)
+    let letters = Array("version lease=pool \n".utf8)
     var reader = RequestReader()
     var step = RequestReader.Step.incomplete
     var count = 0
@@ -87,13 +89,16 @@ import Testing
       let piece = (0..<Int.random(in: 0...9, using: &random)).map { _ in
         seed % 2 == 0
           ? UInt8.random(in: 0...255, using: &random)
-          : usual.randomElement(using: &random) ?? 0
+          : (seed % 3 == 0 ? letters : usual).randomElement(using: &random) ?? 0
       }
       step = receive(&reader, piece)
       count += piece.count
-      #expect(step != .incomplete || count <= RequestReader.maximumLength)
+      let limit =
+        reader.speaksVersionTwo
+        ? VersionTwoRequest.maximumLineLength : VersionOneRequest.maximumLength
+      #expect(step != .incomplete || count <= limit)
       let kept = Mirror(reflecting: reader).descendant("bytes") as? [UInt8]
-      #expect(try #require(kept).count <= RequestReader.maximumLength)
+      #expect(try #require(kept).count <= limit)
       #expect(reader.finish() != .incomplete)
     }
   }

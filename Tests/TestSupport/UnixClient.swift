@@ -1,9 +1,12 @@
 package import Glibc
+import Synchronization
 package import SystemPackage
 
 /// A client of a unix stream socket that does what a test says; its calls wait.
 package final class UnixClient: Sendable {
   private let descriptor: Int32
+  /// What was received with a line and follows it.
+  private let surplus = Mutex<[UInt8]>([])
 
   /// Connects.
   ///
@@ -62,14 +65,42 @@ package final class UnixClient: Sendable {
 
   /// Receives until the server closes; a connection that is reset ends too.
   package func receiveAll() throws(Errno) -> String {
+    let start = surplus.withLock { surplus in
+      defer { surplus = [] }
+      return surplus
+    }
+    return String(
+      decoding: start + (try receive { _ in false }), as: UTF8.self)
+  }
+
+  /// Receives a line, or, where the server closes, what there is of one.
+  ///
+  /// - Returns: The line without its LF.
+  package func receiveLine() throws(Errno) -> String {
+    try surplus.withLock { surplus throws(Errno) in
+      let newline = UInt8(ascii: "\n")
+      if !surplus.contains(newline) {
+        surplus += try receive { $0.contains(newline) }
+      }
+      let line = surplus.prefix { $0 != newline }
+      surplus.removeFirst(min(line.count + 1, surplus.count))
+      return String(decoding: line, as: UTF8.self)
+    }
+  }
+
+  /// Receives until a piece ends it, or the server closes.
+  private func receive(
+    until isEnough: (ArraySlice<UInt8>) -> Bool
+  ) throws(Errno) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
       let count = recv(descriptor, &buffer, buffer.count, 0)
       if count > 0 {
         bytes += buffer[..<count]
+        if isEnough(buffer[..<count]) { return bytes }
       } else if count == 0 || errno == ECONNRESET {
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes
       } else if errno != EINTR {
         throw Errno(rawValue: errno)
       }

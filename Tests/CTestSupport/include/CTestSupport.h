@@ -46,10 +46,16 @@ void cts_await_end(pid_t child);
 pid_t cts_start(const char *path, char *const argv[], char *const envp[],
                 int *output, int *errors);
 
+/// Has a new process send a request to a port server, its own pid if that is
+/// empty, and receive all that is answered, up to 64 kB. It does so as a user,
+/// and, if wanted, in a pid namespace of its own, in which its own number is 2.
+/// Returns how many bytes were answered, or -1 with `errno` if it could not ask.
+int cts_talk(const char *address, const char *request, uid_t user,
+             int in_container, char *reply, size_t size);
+
 /// Has a new process ask a port server for a port: for the process with this
-/// number, or for itself if that is 0. It does so as a user, and, if wanted, in
-/// a pid namespace of its own, in which its own number is 2. Returns the port, 0
-/// if it was refused, or -1 with `errno` if it could not ask.
+/// number, or for itself if that is 0. It does so as cts_talk() does. Returns the
+/// port, 0 if it was refused, or -1 with `errno` if it could not ask.
 int cts_ask(const char *address, pid_t pid, uid_t user, int in_container);
 
 /// fork(2), which Swift does not show.

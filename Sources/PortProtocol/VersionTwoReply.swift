@@ -1,0 +1,89 @@
+/// A line that a server answers with by version 2 of the protocol.
+package enum VersionTwoReply: Hashable, Sendable {
+  /// `ok` and more words: the request is done.
+  case ok([String])
+  /// `error`: it is not.
+  case error(VersionTwoError)
+  /// A line of a list, which `ok` and the number of its lines end.
+  case item(String)
+
+  /// Reads a line, without its LF.
+  package init(parsing line: some Sequence<UInt8>) {
+    let text = String(decoding: Array(line), as: UTF8.self)
+    let words = text.split(separator: " ", maxSplits: 2).map { String($0) }
+    switch words.first {
+    case "ok":
+      self = .ok(text.split(separator: " ").dropFirst().map { String($0) })
+    case "error":
+      self = .error(
+        VersionTwoError(
+          VersionTwoError.Code(words.count > 1 ? words[1] : ""),
+          words.count > 2 ? words[2] : ""))
+    default: self = .item(text)
+    }
+  }
+
+  /// The bytes of a line that says that a request is done.
+  package static func ok(_ words: some Sequence<String>) -> [UInt8] {
+    asciiLine((["ok"] + words).joined(separator: " "))
+  }
+}
+
+/// A lease, as a line of `leases` has it:
+/// `port=15000 pid=4242 uid=1000 age=12.4 command=postgres -D data`.
+package struct LeaseLine: Hashable, Sendable {
+  package var port: UInt16
+  /// The holder's pid, in the server's pid namespace.
+  package var pid: Int32
+  /// The user who asked for it.
+  package var user: UInt32
+  /// How long ago it was leased, in tenths of a second.
+  package var age: Int
+  /// The holder's command line, in printable ASCII; `?` where it is not to be
+  /// had.
+  package var command: String
+
+  package init(
+    port: UInt16, pid: Int32, user: UInt32, age: Int, command: String
+  ) {
+    self.port = port
+    self.pid = pid
+    self.user = user
+    self.age = age
+    self.command = command
+  }
+
+  package var bytes: [UInt8] {
+    asciiLine(
+      "port=\(port) pid=\(pid) uid=\(user) age=\(age / 10).\(age % 10) "
+        + "command=\(command)")
+  }
+
+  /// Reads a line without its LF; `nil` where it is none.
+  ///
+  /// Fields that a later server may put in front of the command are passed over.
+  package init?(parsing line: String) {
+    guard let commandField = line.firstRange(of: " command=") else {
+      return nil
+    }
+    var fields: [Substring: Substring] = [:]
+    for word in line[..<commandField.lowerBound].split(separator: " ") {
+      let parts = word.split(
+        separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2 else { return nil }
+      fields[parts[0]] = parts[1]
+    }
+    let age = (fields["age"] ?? "").split(
+      separator: ".", omittingEmptySubsequences: false)
+    guard
+      let port = fields["port"].flatMap({ UInt16(digits: $0) }), port > 0,
+      let pid = fields["pid"].flatMap({ Int32(digits: $0) }),
+      let user = fields["uid"].flatMap({ UInt32(digits: $0) }),
+      age.count == 2, age[1].count == 1,
+      let tenths = Int(digits: age.joined())
+    else { return nil }
+    self.init(
+      port: port, pid: pid, user: user, age: tenths,
+      command: String(line[commandField.upperBound...]))
+  }
+}

@@ -1,0 +1,159 @@
+/// A request of protocol version 2: a line that begins with a lower-case word.
+///
+/// docs/protocol.md has the protocol.
+package enum VersionTwoRequest: Hashable, Sendable {
+  /// `lease [pid=P] [count=N] [contiguous]`.
+  case lease(LeaseOrder)
+  /// `return PORT…`.
+  case returnPorts([UInt16])
+  /// `leases [PORT…]`: of these ports, or, where none is named, of all.
+  case leases([UInt16])
+  /// `stats`.
+  case statistics
+  /// `pool`.
+  case pool
+  /// `version`.
+  case version
+
+  /// How many bytes a line may have, in either direction, its LF included.
+  package static let maximumLineLength = 1024
+
+  /// How many ports a request may name or ask for: with five digits each, they
+  /// fit into a line.
+  package static let maximumPortCount = 160
+
+  /// Reads a line.
+  ///
+  /// Words are parted by blanks; a CR at the end is taken for one.
+  ///
+  /// - Parameter line: The line without its LF.
+  /// - Throws: What is wrong with it.
+  package init(parsing line: some Collection<UInt8>) throws(VersionTwoError) {
+    let words = line.split(whereSeparator: \.isBlank).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    let arguments = words.dropFirst()
+    switch words.first {
+    case "lease": self = .lease(try LeaseOrder(parsing: arguments))
+    case "return":
+      guard !arguments.isEmpty else {
+        throw .malformed("return names no port: return PORT...")
+      }
+      self = .returnPorts(try Self.ports(parsing: arguments))
+    case "leases": self = .leases(try Self.ports(parsing: arguments))
+    case "stats": self = try Self.alone(.statistics, arguments)
+    case "pool": self = try Self.alone(.pool, arguments)
+    case "version": self = try Self.alone(.version, arguments)
+    case nil: throw .malformed("the line is empty")
+    case let word?:
+      throw VersionTwoError(
+        .unknownRequest,
+        "'\(word)' is none of lease, return, leases, stats, pool, version")
+    }
+  }
+
+  /// The bytes that a client sends.
+  package var bytes: [UInt8] {
+    Array((words.joined(separator: " ") + "\n").utf8)
+  }
+
+  private var words: [String] {
+    switch self {
+    case .lease(let order):
+      ["lease"] + (order.pid.map { ["pid=\($0)"] } ?? [])
+        + (order.count == 1 ? [] : ["count=\(order.count)"])
+        + (order.isContiguous ? ["contiguous"] : [])
+    case .returnPorts(let ports): ["return"] + ports.map { "\($0)" }
+    case .leases(let ports): ["leases"] + ports.map { "\($0)" }
+    case .statistics: ["stats"]
+    case .pool: ["pool"]
+    case .version: ["version"]
+    }
+  }
+
+  private static func alone(
+    _ request: VersionTwoRequest, _ arguments: ArraySlice<String>
+  ) throws(VersionTwoError) -> VersionTwoRequest {
+    if let argument = arguments.first {
+      throw .malformed("'\(argument)' is too much: nothing was expected there")
+    }
+    return request
+  }
+
+  private static func ports(
+    parsing words: ArraySlice<String>
+  ) throws(VersionTwoError) -> [UInt16] {
+    guard words.count <= maximumPortCount else {
+      throw VersionTwoError(
+        .tooMany,
+        "\(words.count) ports are named; \(maximumPortCount) are allowed in a "
+          + "request")
+    }
+    return try words.map { word throws(VersionTwoError) in
+      guard let port = UInt16(digits: word), port > 0 else {
+        throw .malformed("'\(word)' is no port; 1-65535 is expected")
+      }
+      return port
+    }
+  }
+}
+
+/// What is asked for with `lease`.
+package struct LeaseOrder: Hashable, Sendable {
+  /// The process that the ports are for, in the client's pid namespace; `nil`
+  /// for the client itself.
+  package var pid: Int32?
+  /// How many ports, at least 1; all of them or none.
+  package var count: Int
+  /// Whether they have to be in a row.
+  package var isContiguous: Bool
+
+  package init(pid: Int32? = nil, count: Int = 1, isContiguous: Bool = false) {
+    self.pid = pid
+    self.count = count
+    self.isContiguous = isContiguous
+  }
+
+  /// Reads the words behind `lease`, in any order, each at most once.
+  init(parsing words: ArraySlice<String>) throws(VersionTwoError) {
+    var pid: Int32?
+    var count: Int?
+    var isContiguous = false
+    for word in words {
+      if word == "contiguous", !isContiguous {
+        isContiguous = true
+      } else if word.hasPrefix("pid="), pid == nil {
+        guard let number = Int32(digits: word.dropFirst(4)) else {
+          throw .malformed("'\(word)' is no pid; a number is expected")
+        }
+        pid = number
+      } else if word.hasPrefix("count="), count == nil {
+        let digits = word.dropFirst(6)
+        guard let number = Int(digits: digits), number > 0 else {
+          throw .malformed("'\(word)' is no count; 1 or more is expected")
+        }
+        guard number <= VersionTwoRequest.maximumPortCount else {
+          throw VersionTwoError(
+            .tooMany,
+            "\(number) ports are asked for; "
+              + "\(VersionTwoRequest.maximumPortCount) are given at a time")
+        }
+        count = number
+      } else {
+        throw .malformed(
+          "'\(word)' is none of pid=P, count=N, contiguous, or there twice")
+      }
+    }
+    self.init(pid: pid, count: count ?? 1, isContiguous: isContiguous)
+  }
+}
+
+extension FixedWidthInteger {
+  /// Reads a number that consists of decimal digits alone.
+  init?(digits: some StringProtocol) {
+    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+      return nil
+    }
+    self.init(digits)
+  }
+}

@@ -1,0 +1,184 @@
+import HostSystem
+import Logging
+import PortLeasing
+import PortProtocol
+import SystemPackage
+
+/// Version 2 of the protocol (docs/protocol.md).
+extension PortServer {
+  /// Answers a request, or a line that is none.
+  ///
+  /// - Throws: What `send(2)` says where the client is gone.
+  func answer(
+    _ request: Result<VersionTwoRequest, VersionTwoError>, of client: Client
+  ) throws(Errno) {
+    switch request {
+    case .failure(let error):
+      countMalformed()
+      try client.send(error.bytes)
+    case .success(.lease(let order)): try lease(order, to: client)
+    case .success(.returnPorts(let ports)): try takeBack(ports, from: client)
+    case .success(.leases(let ports)):
+      try send(
+        ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]), to: client)
+    case .success(.pool): try send(.pool(options.pool.ranges[...]), to: client)
+    case .success(.statistics):
+      let lines = statistics.lines + currentFigures
+      let list = lines.map { asciiLine($0) } + [Self.end(lines.count)]
+      try client.send(Array(list.joined()))
+    case .success(.version):
+      try client.send(
+        VersionTwoReply.ok(["portserver", portPickerVersion, "protocol", "2"]))
+    }
+  }
+
+  /// Sends what a client has room for by now.
+  ///
+  /// - Throws: What `send(2)` says where the client is gone.
+  func sendMore(to client: Client) throws(Errno) {
+    try client.flush()
+    if !client.hasUntakenBytes, let list = client.list {
+      try sendPart(of: list, to: client)
+    }
+  }
+
+  private func lease(_ order: LeaseOrder, to client: Client) throws(Errno) {
+    let grant: Grant
+    let peer: Peer
+    do throws(Denial) {
+      var asker = try known(client)
+      grant = try lease(order, askedBy: &asker)
+      client.peer = asker
+      peer = asker
+    } catch {
+      count(error, of: order.pid.map { "process \($0)" } ?? "a client")
+      try client.send(error.reply.bytes)
+      return
+    }
+    let command = commandForLog(of: grant)
+    do {
+      try client.send(VersionTwoReply.ok(grant.ports.map { "\($0)" }))
+    } catch {
+      takeBack(grant)
+      throw error
+    }
+    count(grant, peer, command)
+  }
+
+  private func takeBack(
+    _ ports: [UInt16], from client: Client
+  ) throws(Errno) {
+    do throws(Denial) {
+      try takeBack(ports, askedBy: known(client))
+    } catch {
+      warn(of: error)
+      try client.send(error.reply.bytes)
+      return
+    }
+    log.debug("ports given back: \(ports)")
+    try client.send(VersionTwoReply.ok([]))
+  }
+
+  /// Who a client is.
+  private func known(_ client: Client) throws(Denial) -> Peer {
+    if let peer = client.peer { return peer }
+    let peer = try peer(of: client.connection)
+    client.peer = peer
+    return peer
+  }
+
+  /// How things are now, one line a figure.
+  private var currentFigures: [String] {
+    let usage = table.usage
+    return [
+      "ports-leased \(usage.leased)", "ports-in-use \(usage.inUse)",
+      "ports-free \(usage.available)", "holders \(table.holderCount)",
+      "clients \(clients.count)",
+    ]
+  }
+}
+
+// MARK: - Lists
+
+extension PortServer {
+  /// How many lines of a list are sent in a turn.
+  private static let listBatch = 64
+
+  /// The line that ends a list.
+  private static func end(_ count: Int) -> [UInt8] {
+    VersionTwoReply.ok(["\(count)"])
+  }
+
+  private func send(_ list: List.Rest, to client: Client) throws(Errno) {
+    try sendPart(of: List(rest: list), to: client)
+  }
+
+  private func sendPart(of list: List, to client: Client) throws(Errno) {
+    var list = list
+    var lines: [[UInt8]]
+    (lines, list.rest) = nextLines(of: list.rest, for: client)
+    list.count += lines.count
+    if case .none = list.rest {
+      client.list = nil
+      lines.append(Self.end(list.count))
+    } else {
+      client.list = list
+    }
+    try client.send(Array(lines.joined()))
+  }
+
+  /// The next lines, and what is left then.
+  private func nextLines(
+    of rest: List.Rest, for client: Client
+  ) -> ([[UInt8]], List.Rest) {
+    let limit = Self.listBatch
+    switch rest {
+    case .none:
+      return ([], .none)
+    case .pool(let ranges):
+      let lines = ranges.prefix(limit).map {
+        asciiLine("\($0.lowerBound)-\($0.upperBound)")
+      }
+      return (
+        lines, ranges.count > limit ? .pool(ranges.dropFirst(limit)) : .none
+      )
+    case .leases(let first):
+      let leases = table.leases(from: first, atMost: limit)
+      let next =
+        leases.count == limit
+        ? leases.last.map { List.Rest.leases(from: Int($0.port) + 1) } : nil
+      return (lines(of: leases, for: client), next ?? .none)
+    case .leasesOf(let ports):
+      let leases = ports.prefix(limit).compactMap { port in
+        table.lease(of: port).map { (port: port, lease: $0) }
+      }
+      return (
+        lines(of: leases, for: client),
+        ports.count > limit ? .leasesOf(ports.dropFirst(limit)) : .none
+      )
+    }
+  }
+
+  private func lines(
+    of leases: [(port: UInt16, lease: Lease)], for client: Client
+  ) -> [[UInt8]] {
+    let now = nanosecondsSinceBoot()
+    let isOpen = !procHidesProcesses()
+    let peer = try? known(client)
+    var commands: [Int32: String] = [:]
+    return leases.map { port, lease in
+      let pid = lease.holder.pid
+      // Where the system keeps it from others, so does this server.
+      let maySee =
+        isOpen
+        || peer.map { mayDoAll($0.user) || $0.user == lease.user } == true
+      let command = maySee ? commands[pid] ?? commandLine(ofProcess: pid) : "?"
+      if maySee { commands[pid] = command }
+      let age = now - min(now, lease.leasedAt)
+      return LeaseLine(
+        port: port, pid: pid, user: lease.user, age: Int(age / 100_000_000),
+        command: command
+      ).bytes
+    }
+  }
+}

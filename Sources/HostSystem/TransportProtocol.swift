@@ -1,7 +1,7 @@
 import Glibc
 
 /// The two protocols that have ports.
-package enum TransportProtocol: Hashable, Sendable, CaseIterable {
+package enum TransportProtocol: String, Hashable, Sendable, CaseIterable {
   case tcp
   case udp
 

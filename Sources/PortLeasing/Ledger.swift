@@ -93,6 +93,74 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// What the ledger has.
+  package struct Contents: Sendable {
+    /// The leases of living processes, by port.
+    package var leases: [(port: UInt16, lease: Lease)] = []
+    /// Ports whose records are damaged.
+    package var damaged: [UInt16] = []
+  }
+
+  /// Reads all of it.
+  ///
+  /// - Parameters:
+  ///   - isAlive: Whether a holder lives.
+  ///   - deadline: How long to wait for the lock.
+  /// - Returns: What it has.
+  /// - Throws: Why the ledger cannot be used.
+  package func contents(
+    isAlive: (ProcessIdentity) -> Bool, deadline: Deadline
+  ) throws(LeasingError) -> Contents {
+    var contents = try withLockedFile(until: deadline) {
+      file, _ throws(LeasingError) in
+      try self.store.step { () throws(Errno) in
+        var contents = Contents()
+        for port in 1...UInt16.max {
+          switch try file.record(of: port) {
+          case .vacant: break
+          case .lease(let lease): contents.leases.append((port, lease))
+          case .damaged: contents.damaged.append(port)
+          }
+        }
+        return contents
+      }
+    }
+    // Others need not wait while processes are looked at.
+    var holders: [ProcessIdentity: Bool] = [:]
+    contents.leases.removeAll { _, lease in
+      let lives = holders[lease.holder] ?? isAlive(lease.holder)
+      holders[lease.holder] = lives
+      return !lives
+    }
+    return contents
+  }
+
+  /// Gives ports back, whoever has them.
+  ///
+  /// - Parameters:
+  ///   - ports: The ports.
+  ///   - isAlive: Whether a holder lives.
+  ///   - deadline: How long to wait for the lock.
+  /// - Returns: Those that a living process had.
+  /// - Throws: Why the ledger cannot be used.
+  package func giveBack(
+    _ ports: [UInt16], isAlive: (ProcessIdentity) -> Bool, deadline: Deadline
+  ) throws(LeasingError) -> [UInt16] {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try self.store.step { () throws(Errno) in
+        var leased: [UInt16] = []
+        for port in ports {
+          guard case .lease(let lease) = try file.record(of: port),
+            isAlive(lease.holder)
+          else { continue }
+          try file.write(nil, for: port)
+          leased.append(port)
+        }
+        return leased
+      }
+    }
+  }
+
   /// Writes all leases and the header, or nothing: where one cannot be written,
   /// those before it are taken back.
   private static func write(

@@ -41,8 +41,8 @@ public func pickUnusedPort(
 /// Picks several ports at once, all or none.
 ///
 /// See ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` for what is
-/// guaranteed of each. A port server that speaks version 1 of the protocol
-/// cannot give ports in a row; that counts as a refusal.
+/// guaranteed of each. A port server gives at most 160 ports in a row, and one
+/// that knows only version 1 of the protocol none; that counts as a refusal.
 ///
 /// - Parameters:
 ///   - count: How many ports, 1 or more, at most as many as the pool has.
@@ -64,8 +64,8 @@ public func pickUnusedPorts(
 
 /// Asks one port server for a port, and nobody else.
 ///
-/// The port belongs to the process until that dies. ``returnPort(_:)`` keeps
-/// it for this process to be picked again, where it is for this one.
+/// The port belongs to the process until that dies, or ``returnPort(_:)`` gives
+/// it back.
 ///
 /// - Parameters:
 ///   - address: A path, or, with a leading `@`, a name in the abstract

@@ -23,7 +23,7 @@ extension Picker {
     guard !pool.isEmpty, let pick = try? lease(request, pool, identity) else {
       return nil
     }
-    got(pick.ports, isOwn: true)
+    reused(pick.ports)
     return pick
   }
 
@@ -104,9 +104,9 @@ extension Picker {
   }
 
   /// What the kernel does with ports, as it was when it was first asked for.
-  private static let kernel = KernelPorts.current()
+  static let kernel = KernelPorts.current()
 
-  private static let defaultPool = PortPool.embedded(on: kernel)
+  static let defaultPool = PortPool.embedded(on: kernel)
 
   /// Whether the kernel leaves nothing of the default pool alone.
   private static let defaultPoolOverlaps =

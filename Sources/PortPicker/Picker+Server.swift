@@ -1,4 +1,5 @@
 import HostSystem
+import PortProtocol
 import SystemPackage
 
 extension Picker {
@@ -9,7 +10,26 @@ extension Picker {
   func pickFromServer(
     _ request: PickRequest, _ holder: Holder
   ) throws(PortPickerError) -> Pick? {
-    let options = request.options
+    try askServers(of: request.options, "The port comes from") {
+      client throws(PortPickerError) in
+      try lease(request, holder, from: client)
+    }
+  }
+
+  /// Asks the servers that are named, one after another, until one gives an
+  /// answer.
+  ///
+  /// - Parameters:
+  ///   - options: Which, and whether it has to be one of them.
+  ///   - consequence: What a warning says that is done with the next one instead.
+  ///   - ask: What is asked.
+  /// - Returns: `nil` where none is named, or where none of those named gave an
+  ///   answer and the ledger may be used instead.
+  /// - Throws: Why there is no answer, where a server is required.
+  func askServers<Answer>(
+    of options: PickOptions, _ consequence: String,
+    _ ask: (PortServerClient) throws(PortPickerError) -> Answer
+  ) throws(PortPickerError) -> Answer? {
     let isRequired =
       if let choice = options.requiresServer { choice } else {
         try Self.environmentRequires()
@@ -29,13 +49,13 @@ extension Picker {
     }
     for (index, client) in clients.enumerated() {
       do throws(PortPickerError) {
-        return try lease(request, holder, from: client)
+        return try ask(client)
       } catch {
         if isRequired { throw error }
         let isLast = index == clients.count - 1
         Warnings.sayOnce(
           .fallback,
-          "\(error). The port comes from "
+          "\(error). \(consequence) "
             + (isLast
               ? "this user's own ledger" : "the server of PORTSERVER_ADDRESS")
             + " instead; with PORTPICKER_REQUIRE_SERVER=1 that is an error")
@@ -55,16 +75,73 @@ extension Picker {
     return try lease(request, Holder(pid), from: client).ports[0]
   }
 
-  /// All ports or none: where one is refused, those before it stay with this
-  /// process, as version 1 of the protocol has no way to give them back.
   private func lease(
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick {
+    // One port is had from every server, and with one message less.
+    if request.count > 1,
+      let pick = try leaseSeveral(request, holder, from: client)
+    {
+      return pick
+    }
+    return try leaseOneByOne(request, holder, from: client)
+  }
+
+  /// Asks by version 2 of the protocol: all ports or none.
+  ///
+  /// - Returns: `nil` where the server knows only version 1.
+  private func leaseSeveral(
+    _ request: PickRequest, _ holder: Holder, from client: PortServerClient
+  ) throws(PortPickerError) -> Pick? {
+    let conditions = HostConditions(keepingSocketsFor: request.use)
+    var lease = try ServerLease(
+      of: client, for: holder.isOwn ? nil : holder.pid,
+      timeout: request.options.timeout)
+    var ports: [UInt16] = []
+    var unusable: [UInt16] = []
+    do throws(PortPickerError) {
+      while ports.count < request.count {
+        guard
+          let more = try lease.take(
+            request.count - ports.count, isContiguous: request.isContiguous)
+        else { return nil }
+        for port in more {
+          if try canKeepSockets(of: port, request.use, conditions) {
+            ports.append(port)
+          } else {
+            unusable.append(port)
+          }
+        }
+        if unusable.count >= 16 { throw Self.unusable(unusable) }
+        if request.isContiguous, ports.count < request.count {
+          // A row with a gap is none; it stays ours until there is a better one.
+          unusable += ports
+          for port in ports { conditions.drop(port) }
+          ports = []
+        }
+      }
+    } catch {
+      lease.giveBack(ports + unusable)
+      throw error
+    }
+    lease.giveBack(unusable)
+    got(ports, from: ServedPort(client: client, isOwn: holder.isOwn))
+    return Pick(
+      ports: ports, sockets: ports.compactMap(conditions.sockets),
+      isFromServer: true)
+  }
+
+  /// Asks by version 1 of the protocol: all ports or none.
+  ///
+  /// Where one is refused, those before it stay with this process, as that
+  /// version has no way to give them back.
+  private func leaseOneByOne(
+    _ request: PickRequest, _ holder: Holder, from client: PortServerClient
+  ) throws(PortPickerError) -> Pick {
     if request.isContiguous, request.count > 1 {
-      throw PortPickerError(
-        .serverRefused,
-        "a port server gives no ports in a row by version 1 of its protocol; "
-          + "ask for them one by one, or unset PORTSERVER_ADDRESS")
+      throw client.tooOld(
+        "has no ports in a row; ask for them one by one, or unset "
+          + "PORTSERVER_ADDRESS")
     }
     let conditions = HostConditions(keepingSocketsFor: request.use)
     var ports: [UInt16] = []
@@ -91,10 +168,40 @@ extension Picker {
       throw error
     }
     if holder.isOwn { gotFree(unusable) }
-    got(ports, isOwn: holder.isOwn)
+    got(ports, from: ServedPort(client: client, isOwn: holder.isOwn))
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)
+  }
+
+  /// Gives ports back to the server that they are from.
+  ///
+  /// A server that cannot take back what this process has, because it knows only
+  /// version 1 of the protocol or does not answer, leaves it to this process to
+  /// use again.
+  func giveBack(
+    _ ports: [UInt16], to place: ServedPort, timeout: Duration
+  ) throws(PortPickerError) {
+    var kept = ports[...]
+    do throws(PortPickerError) {
+      var conversation = try ServerConversation(
+        with: place.client, timeout: timeout)
+      while let port = kept.popFirst() {
+        // From now on it may be somebody else's, whether an answer comes or not.
+        switch try conversation.ask(.returnPorts([port])) {
+        case .done: break
+        // The server has forgotten it.
+        case .refused(let error) where error.code == .notLeased: break
+        case .refused(let error): throw place.client.failure(error)
+        case .versionOneOnly:
+          if place.isOwn { gotFree([port] + kept) }
+          return
+        }
+      }
+    } catch {
+      guard place.isOwn else { throw error }
+      gotFree(Array(kept))
+    }
   }
 
   private func canKeepSockets(

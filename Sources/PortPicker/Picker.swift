@@ -23,13 +23,12 @@ package final class Picker: Sendable {
   private struct State {
     /// Ports that this process may use again.
     var free: Set<UInt16> = []
-    /// Ports in use that come back to the free ones: from a server, or
-    /// reserved.
+    /// Ports in use that come back to the free ones.
     var reusable: Set<UInt16> = []
     /// Ports that are leased in the ledger, and to whom.
     var leases: [UInt16: ProcessIdentity] = [:]
-    /// Ports that a server gave for other processes.
-    var foreign: Set<UInt16> = []
+    /// Ports that a server gave.
+    var served: [UInt16: ServedPort] = [:]
     /// Which process has all that: not a child made by fork(2).
     var owner = currentPID()
 
@@ -42,7 +41,7 @@ package final class Picker: Sendable {
         free.insert(port)
         return true
       }
-      return foreign.remove(port) != nil || wasLeased
+      return served.removeValue(forKey: port) != nil || wasLeased
     }
 
     /// Knows of a port again what was known of it before.
@@ -52,8 +51,15 @@ package final class Picker: Sendable {
         free.remove(port)
         reusable.insert(port)
       }
-      if before.foreign.contains(port) { foreign.insert(port) }
+      served[port] = before.served[port]
     }
+  }
+
+  /// A port that a server gave.
+  struct ServedPort: Hashable {
+    let client: PortServerClient
+    /// Whether it is for this process, and not for another.
+    let isOwn: Bool
   }
 
   private func withState<Result>(_ body: (inout State) -> Result) -> Result {
@@ -84,12 +90,19 @@ package final class Picker: Sendable {
       return (ports.reduce(true) { state.forget($1) && $0 }, before)
     }
     var leases: [ProcessIdentity: [UInt16]] = [:]
+    var served: [ServedPort: [UInt16]] = [:]
     for port in ports {
       if let lease = before.leases[port] {
         leases[lease, default: []].append(port)
       }
+      if let place = before.served[port] {
+        served[place, default: []].append(port)
+      }
     }
     do throws(PortPickerError) {
+      for (place, ports) in served {
+        try giveBack(ports, to: place, timeout: timeout)
+      }
       for (holder, ports) in leases {
         let ledger = try openLedger()
         let deadline = Deadline(after: timeout)
@@ -128,16 +141,19 @@ extension Picker {
     }
   }
 
-  /// Ports were picked, from a server or from the free ones, for this process
-  /// or for another.
-  func got(_ ports: [UInt16], isOwn: Bool) {
+  /// Some of the free ports were picked for this process.
+  func reused(_ ports: [UInt16]) {
     withState { state in
-      if isOwn {
-        state.free.subtract(ports)
-        state.reusable.formUnion(ports)
-      } else {
-        state.foreign.formUnion(ports)
-      }
+      state.free.subtract(ports)
+      state.reusable.formUnion(ports)
+    }
+  }
+
+  /// A server gave ports.
+  func got(_ ports: [UInt16], from place: ServedPort) {
+    withState { state in
+      state.free.subtract(ports)
+      for port in ports { state.served[port] = place }
     }
   }
 

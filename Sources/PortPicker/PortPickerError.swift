@@ -54,8 +54,9 @@ extension PortPickerError {
     /// name one that runs.
     public static let noSuchProcess = Code(.noSuchProcess)
 
-    /// No port is leased to that process: to the host's init, which never ends,
-    /// or to one that `/proc` hides.
+    /// No port is leased to that process, or given back for it: to the host's
+    /// init, which never ends, to one that `/proc` hides, or, by a port server,
+    /// to another user's.
     ///
     /// Name your own process.
     public static let processNotAllowed = Code(.processNotAllowed)

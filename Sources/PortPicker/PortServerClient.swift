@@ -2,9 +2,9 @@ import HostSystem
 import PortProtocol
 import SystemPackage
 
-/// A client of the port server at one address, by version 1 of the protocol.
-struct PortServerClient {
-  private let address: UnixAddress
+/// A client of the port server at one address.
+struct PortServerClient: Hashable {
+  let address: UnixAddress
 
   /// - Throws: `invalidServerAddress`.
   init(at address: String) throws(PortPickerError) {
@@ -37,10 +37,7 @@ struct PortServerClient {
           + "\(pid): its pool is exhausted, or it cannot see the process; end "
           + "processes that hold ports, or unset PORTSERVER_ADDRESS")
     case .malformed:
-      throw PortPickerError(
-        .serverReplyMalformed,
-        "the answer of '\(address.text)' is no port, so that is no port server; "
-          + "correct PORTSERVER_ADDRESS")
+      throw malformed
     }
   }
 
@@ -67,21 +64,31 @@ struct PortServerClient {
         }
       }
     } catch {
-      switch error {
       // It closed the connection with our request unread: a refusal.
-      case .connectionReset: return .refused
-      case .timedOut:
-        throw PortPickerError(
-          .serverTimedOut,
-          "the port server at '\(address.text)' did not answer within "
-            + "\(timeout); see what it is doing, or allow it more time",
-          error)
-      default:
-        throw PortPickerError(
-          .serverUnreachable,
-          "the port server at '\(address.text)' cannot be reached: \(error); "
-            + "start it, or unset PORTSERVER_ADDRESS", error)
-      }
+      if error == .connectionReset { return .refused }
+      throw failure(error, within: timeout)
     }
+  }
+
+  /// What a system's error means for a conversation.
+  func failure(_ error: Errno, within timeout: Duration) -> PortPickerError {
+    if error == .timedOut {
+      return PortPickerError(
+        .serverTimedOut,
+        "the port server at '\(address.text)' did not answer within "
+          + "\(timeout); see what it is doing, or allow it more time", error)
+    }
+    return PortPickerError(
+      .serverUnreachable,
+      "the port server at '\(address.text)' cannot be reached: \(error); "
+        + "start it, or unset PORTSERVER_ADDRESS", error)
+  }
+
+  /// What is wrong where an answer is none.
+  var malformed: PortPickerError {
+    PortPickerError(
+      .serverReplyMalformed,
+      "the answer of '\(address.text)' is no port, so that is no port server; "
+        + "correct PORTSERVER_ADDRESS")
   }
 }

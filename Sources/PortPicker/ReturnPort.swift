@@ -1,17 +1,20 @@
 /// Gives a port back before its process has died, so that it can be given to
 /// others again.
 ///
-/// A port from the ledger goes back to it. A port that a server gave to this
-/// process, or that ``addReservedPort(_:)`` added, is this process's own to be
-/// picked again: it goes to the process's free ports, of which the next pick
-/// for this process takes one, if it is still free by then.
+/// A port from the ledger goes back to it, and a port from a server to that. A
+/// port of a server that knows only version 1 of the protocol, or does not answer,
+/// or one that ``addReservedPort(_:)`` added, is this process's own to be picked
+/// again: it goes to the process's free ports, of which the next pick for this
+/// process takes one, if it is still free by then. What such a server gave for
+/// another process comes back when that ends.
 ///
 /// - Parameter port: The port.
 /// - Returns: Whether this process had picked or reserved the port, and not
 ///   returned it since. If it had not, nothing is done.
 /// - Throws: ``PortPickerError``, where the ledger cannot be used:
 ///   ``PortPickerError/Code/ledgerUnusable``, or
-///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read. The
+///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read; or
+///   where the server does not take back what it gave for another process. The
 ///   port can be returned again then.
 /// - SeeAlso: `return_port` of the original.
 @discardableResult

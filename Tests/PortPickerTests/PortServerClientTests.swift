@@ -103,7 +103,9 @@ import Testing
       }
       // What had come by then is not lost.
       #expect(try pickUnusedPort() == Int(port))
-      expectError(.serverRefused, "no ports in a row by version 1") {
+      expectError(
+        .serverRefused, "version 1 of the protocol, which has no ports in a row"
+      ) {
         _ =
           try pickUnusedPorts(count: 2, contiguous: true, options: options)
           as [Int]

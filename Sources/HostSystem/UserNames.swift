@@ -1,0 +1,22 @@
+/// The name of a user, if `/etc/passwd` has one (passwd(5)).
+///
+/// Names from elsewhere, such as LDAP, are not found: that takes libraries which
+/// a static program cannot load.
+package func userName(of user: UInt32) -> String? {
+  guard let text = try? readTextFile("/etc/passwd", limit: 1 << 22) else {
+    return nil
+  }
+  return userName(of: user, in: text)
+}
+
+/// The first name that the text of `/etc/passwd` has for a user.
+func userName(of user: UInt32, in text: String) -> String? {
+  for line in text.split(whereSeparator: \.isNewline) {
+    let fields = line.split(
+      separator: ":", maxSplits: 3, omittingEmptySubsequences: false)
+    if fields.count > 2, !fields[0].isEmpty, UInt32(fields[2]) == user {
+      return String(fields[0])
+    }
+  }
+  return nil
+}

@@ -1,0 +1,114 @@
+import HostSystem
+import PortProtocol
+
+/// Ports that are leased from a server by version 2 of the protocol, for one
+/// process.
+struct ServerLease: ~Copyable {
+  private let client: PortServerClient
+  private let pid: Int32?
+  private var conversation: ServerConversation
+
+  /// Connects.
+  ///
+  /// - Parameters:
+  ///   - client: The server.
+  ///   - pid: Who the ports are for; `nil` for this process.
+  ///   - timeout: How long everything may take together.
+  /// - Throws: `serverUnreachable`, `serverTimedOut`.
+  init(
+    of client: PortServerClient, for pid: Int32?, timeout: Duration
+  ) throws(PortPickerError) {
+    self.client = client
+    self.pid = pid
+    conversation = try ServerConversation(with: client, timeout: timeout)
+  }
+
+  /// Leases ports, all of them or none.
+  ///
+  /// - Parameters:
+  ///   - count: How many.
+  ///   - isContiguous: Whether in a row.
+  /// - Returns: The ports; `nil` where the server knows only version 1.
+  /// - Throws: Why there are none.
+  mutating func take(
+    _ count: Int, isContiguous: Bool
+  ) throws(PortPickerError) -> [UInt16]? {
+    let limit = VersionTwoRequest.maximumPortCount
+    if isContiguous, count > limit {
+      throw PortPickerError(
+        .serverRefused,
+        "a port server gives at most \(limit) ports in a row, not \(count); "
+          + "ask for fewer, or unset PORTSERVER_ADDRESS")
+    }
+    var ports: [UInt16] = []
+    do throws(PortPickerError) {
+      while ports.count < count {
+        let order = LeaseOrder(
+          pid: pid, count: min(count - ports.count, limit),
+          isContiguous: isContiguous)
+        switch try conversation.ask(.lease(order)) {
+        case .done(let words):
+          let more = words.compactMap { UInt16($0) }
+          ports += more
+          guard more.count == order.count, more.count == words.count,
+            Set(ports).count == ports.count, !ports.contains(0),
+            !isContiguous
+              || zip(more, more.dropFirst()).allSatisfy({ $0 &+ 1 == $1 })
+          else { throw client.malformed }
+        case .refused(let error): throw client.failure(error)
+        case .versionOneOnly: return nil
+        }
+      }
+    } catch {
+      giveBack(ports)
+      throw error
+    }
+    return ports
+  }
+
+  /// Gives ports back that nobody has used.
+  ///
+  /// Where that fails, they come back with the process that they are for.
+  mutating func giveBack(_ ports: [UInt16]) {
+    try? inParts(ports) { part throws(PortPickerError) in
+      _ = try conversation.ask(.returnPorts(part))
+    }
+  }
+}
+
+extension PortServerClient {
+  /// The error where a server knows only version 1 of the protocol.
+  ///
+  /// - Parameter lack: What that has not, and what to do.
+  /// - Returns: The error.
+  func tooOld(_ lack: String) -> PortPickerError {
+    PortPickerError(
+      .serverRefused,
+      "the port server at '\(address.text)' knows only version 1 of the "
+        + "protocol, which \(lack)")
+  }
+
+  /// What a refusal of the server means for whoever asked.
+  func failure(_ error: VersionTwoError) -> PortPickerError {
+    let code: PortPickerError.Code =
+      switch error.code {
+      case .exhausted: .poolExhausted
+      case .noSuchProcess: .noSuchProcess
+      case .notPermitted: .processNotAllowed
+      default: .serverRefused
+      }
+    let advice =
+      switch error.code {
+      case .exhausted:
+        "end processes that hold ports, or unset "
+          + "PORTSERVER_ADDRESS"
+      case .noSuchProcess: "name a process that runs"
+      case .notPermitted: "ask as the user that it belongs to"
+      case .limit: "give ports back, or have the limit raised"
+      default: "see its log, or unset PORTSERVER_ADDRESS"
+      }
+    return PortPickerError(
+      code,
+      "the port server at '\(address.text)' refuses: \(error.text); \(advice)")
+  }
+}

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 /// The user whose rights this process acts with (geteuid(2)).
 package func effectiveUserID() -> UInt32 { geteuid() }
@@ -13,8 +14,20 @@ package func parentPID() -> Int32 { getppid() }
 /// Lets a write past the limit on the size of files fail with
 /// `Errno.fileTooLarge` instead of ending this process (`SIGXFSZ`, setrlimit(2)).
 package func reportFileSizeLimit() {
-  signal(SIGXFSZ, SIG_IGN)
+  let before = signal(SIGXFSZ, SIG_IGN)
+  fileSizeLimitEndsProcess.store(
+    unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_DFL, to: Int.self),
+    ordering: .relaxed)
 }
+
+/// Undoes ``reportFileSizeLimit()``, for the program that this process becomes.
+func restoreFileSizeLimit() {
+  if fileSizeLimitEndsProcess.load(ordering: .relaxed) {
+    signal(SIGXFSZ, SIG_DFL)
+  }
+}
+
+private let fileSizeLimitEndsProcess = Atomic<Bool>(false)
 
 /// Ends this process with an exit code (exit(3)).
 package func exitProcess(with code: Int32) -> Never { exit(code) }

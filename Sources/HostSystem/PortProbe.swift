@@ -28,6 +28,24 @@ package enum PortProbe {
     } == .free
   }
 
+  /// The port's status for one protocol alone.
+  ///
+  /// - Throws: As ``status(of:)``.
+  package static func status(
+    of port: UInt16, over transport: TransportProtocol
+  ) throws(Errno) -> PortStatus {
+    let strict = try outcome { () throws(Errno) in
+      _ = try PortSocket(binding: port, transport)
+    }
+    if strict != .inUse || transport == .udp { return strict }
+    let reusable = try outcome { () throws(Errno) in
+      try PortSocket(binding: port, .tcp, reusingAddress: true)
+        .listen(backlog: 1)
+    }
+    return reusable == .free && onlyTimeWaitIsLeft(on: port)
+      ? .lingering : .inUse
+  }
+
   /// Whether a port that is not free has nothing left on it but TIME_WAIT
   /// remnants that a program with `SO_REUSEADDR` can bind over.
   ///
@@ -40,8 +58,11 @@ package enum PortProbe {
       // Only listen(2) tells whether nobody else listens.
       _ = try PortSockets(reusing: port, backlog: 1)
     }
-    return reusable == .free
-      && (try? TCPSocketStates.onPort(port)) == .timeWait
+    return reusable == .free && onlyTimeWaitIsLeft(on: port)
+  }
+
+  private static func onlyTimeWaitIsLeft(on port: UInt16) -> Bool {
+    (try? TCPSocketStates.onPort(port)) == .timeWait
   }
 
   /// Turns what a bind says into a status.

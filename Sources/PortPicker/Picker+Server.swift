@@ -30,23 +30,8 @@ extension Picker {
     of options: PickOptions, _ consequence: String,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer
   ) throws(PortPickerError) -> Answer? {
-    let isRequired =
-      if let choice = options.requiresServer { choice } else {
-        try Self.environmentRequires()
-      }
-    var clients: [PortServerClient] = []
-    for address in options.source.addresses {
-      clients.append(try PortServerClient(at: address))
-    }
-    if clients.isEmpty {
-      guard isRequired else { return nil }
-      throw PortPickerError(
-        .invalidServerAddress,
-        "a port server is required, but none is named; "
-          + (options.source == .ledger
-            ? "do not ask for the ledger, or require no server"
-            : "set PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER"))
-    }
+    let clients = try serverClients(options)
+    let isRequired = try Self.requiresServer(options)
     for (index, client) in clients.enumerated() {
       do throws(PortPickerError) {
         return try ask(client)
@@ -62,6 +47,28 @@ extension Picker {
       }
     }
     return nil
+  }
+
+  /// The servers that are named, in their order.
+  ///
+  /// - Throws: That there is none where one is required, or that an address is
+  ///   none.
+  func serverClients(
+    _ options: PickOptions
+  ) throws(PortPickerError) -> [PortServerClient] {
+    let isRequired = try Self.requiresServer(options)
+    let clients = try options.source.addresses.map {
+      address throws(PortPickerError) in try PortServerClient(at: address)
+    }
+    if clients.isEmpty, isRequired {
+      throw PortPickerError(
+        .invalidServerAddress,
+        "a port server is required, but none is named; "
+          + (options.source == .ledger
+            ? "do not ask for the ledger, or require no server"
+            : "set PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER"))
+    }
+    return clients
   }
 
   /// Asks one server for a port, and nobody else.
@@ -223,7 +230,10 @@ extension Picker {
         + "\(ports[0]) among them; see what uses its pool")
   }
 
-  private static func environmentRequires() throws(PortPickerError) -> Bool {
+  private static func requiresServer(
+    _ options: PickOptions
+  ) throws(PortPickerError) -> Bool {
+    if let choice = options.requiresServer { return choice }
     switch environmentVariable("PORTPICKER_REQUIRE_SERVER") {
     case nil, "0": return false
     case "1": return true

@@ -22,6 +22,27 @@ extension Picker {
     return status
   }
 
+  /// Asks the server that is required.
+  ///
+  /// - Returns: `nil` where it knows only version 1 of the protocol.
+  package func serverStatus(
+    _ options: PickOptions
+  ) throws(PortPickerError) -> PortSourceStatus? {
+    try askServers(of: options, "This is the status of") {
+      client throws(PortPickerError) in
+      try client.status(within: options.timeout)
+    } ?? nil
+  }
+
+  /// The addresses of the servers that are named, in their order.
+  ///
+  /// - Throws: That there is none where one is required.
+  package static func serverAddresses(
+    _ options: PickOptions
+  ) throws(PortPickerError) -> [String] {
+    try shared.serverClients(options).map(\.address.text)
+  }
+
   /// The leases of some ports, wherever they are from.
   ///
   /// - Returns: Leases, the server's first; and where they are from.

@@ -47,6 +47,15 @@ enum ArgumentText {
     return count
   }
 
+  static func port(_ text: String) throws -> UInt16 {
+    guard let number = decimalInteger(Array(text.utf8)),
+      let port = UInt16(exactly: number), port > 0
+    else {
+      throw ValidationError("a port within 1-65535 is expected")
+    }
+    return port
+  }
+
   static func pool(_ text: String) throws -> [ClosedRange<Int>] {
     do {
       return try PortPool(parsing: text).ranges

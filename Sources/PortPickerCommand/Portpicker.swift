@@ -24,7 +24,11 @@ struct Portpicker: ParsableCommand {
       Exit status: 0, or 1 if no port could be had, or 64 if an argument makes \
       no sense.
       """,
-    version: "portpicker \(portPickerVersion)")
+    version: "portpicker \(portPickerVersion)",
+    subcommands: [
+      RunCommand.self, ReturnCommand.self, StatusCommand.self,
+      CheckCommand.self, DoctorCommand.self,
+    ])
 
   @Argument(help: "The process that the port is for. (default: the parent)")
   var pid: String?
@@ -48,71 +52,64 @@ struct Portpicker: ParsableCommand {
   @Flag(help: "Pick ports in a row.")
   var contiguous = false
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)",
-      valueName: "ADDRESS"))
-  var server: String?
-
-  @Flag(help: "Fail if no port server gives a port.")
-  var requireServer = false
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      """
-      Pick from these ports if no server gives one, such as 8000-8999,9090. \
-      (default: 25000-32767, less what the kernel hands out)
-      """, valueName: "RANGES"),
-    transform: ArgumentText.pool)
-  var pool: [ClosedRange<Int>]?
-
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp(
-      "How long to wait for a port server, or for the file. (default: 5)",
-      valueName: "SECONDS"),
-    transform: ArgumentText.timeout)
-  var timeout: Duration?
+  @OptionGroup var source: SourceOptions
 
   func run() throws {
-    var options = PickOptions()
-    if let server { options.source = .server(server) }
-    if requireServer { options.requiresServer = true }
-    options.pool = pool
-    if let timeout { options.timeout = timeout }
     try PickCommand(
       pid: pid, bindTimeout: bindTimeout, count: count,
-      isContiguous: contiguous, options: options
+      isContiguous: contiguous, options: source.pickOptions
     ).run()
   }
+}
+
+/// The commands behind a word: a command of ArgumentParser has either arguments
+/// of its own or commands behind it.
+private struct PortpickerCommands: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "portpicker",
+    subcommands: Portpicker.configuration.subcommands)
 }
 
 extension Portpicker {
   static func main() {
     reportFileSizeLimit()
-    let arguments = CommandLine.arguments.dropFirst()
+    var arguments = CommandLine.arguments.dropFirst()
+    if arguments == ["help"] { arguments = ["--help"] }
+    let hasCommand = arguments.first.map(isCommandName) ?? false
+    let root: any ParsableCommand.Type =
+      hasCommand ? PortpickerCommands.self : Portpicker.self
     do {
       // The original's form, which scripts start by the thousand, goes around
       // the parser: that takes longer than all the rest (docs/design.md).
-      if arguments.count <= 2, !arguments.contains(where: \.isOption) {
+      if !hasCommand, arguments.count <= 2,
+        !arguments.contains(where: \.isOption)
+      {
         try PickCommand(
           pid: arguments.first, bindTimeout: arguments.dropFirst().first
         ).run()
         return
       }
-      var command = try parseAsRoot(Array(arguments))
+      var command = try root.parseAsRoot(Array(arguments))
       try command.run()
     } catch let error as PortPickerError {
       complain("\(error)", as: "portpicker")
       exitProcess(with: error.exitCode)
     } catch {
-      let code = exitCode(for: error)
+      let code = root.exitCode(for: error)
       // That is how --help and --version end.
-      if code == .success { exit(withError: error) }
-      complain(message(for: error), as: "portpicker")
+      if code == .success { root.exit(withError: error) }
+      // What there is to say was said.
+      if error is ExitCode { exitProcess(with: code.rawValue) }
+      complain(root.message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
+    }
+  }
+
+  /// Whether an argument is the name of a command.
+  private static func isCommandName(_ argument: String) -> Bool {
+    switch argument {
+    case "run", "return", "status", "check", "doctor", "help": true
+    default: false
     }
   }
 }

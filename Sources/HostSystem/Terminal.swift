@@ -1,0 +1,26 @@
+import Glibc
+
+/// The terminal that standard output is.
+package struct Terminal: Sendable {
+  /// How many characters a line has.
+  package let columns: Int
+  /// How many lines it has.
+  package let rows: Int
+
+  /// - Returns: `nil` where standard output is none.
+  package static func onStandardOutput() -> Terminal? {
+    guard isatty(STDOUT_FILENO) == 1 else { return nil }
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0,
+      size.ws_col > 0, size.ws_row > 0
+    else { return Terminal(columns: 80, rows: 24) }
+    return Terminal(columns: Int(size.ws_col), rows: Int(size.ws_row))
+  }
+}
+
+/// Waits (nanosleep(2)).
+package func pause(for duration: Duration) {
+  var wanted = duration.timespec
+  var left = timespec()
+  while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
+}

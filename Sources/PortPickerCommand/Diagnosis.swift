@@ -1,0 +1,196 @@
+import HostSystem
+import PortLeasing
+import PortPicker
+import SystemPackage
+
+/// What there is to say about this host, for whoever picks ports.
+struct Diagnosis {
+  private let options: PickOptions
+  private(set) var findings: [Finding] = []
+
+  init(_ options: PickOptions) {
+    self.options = options
+    examineServers()
+    examineLedger()
+    examineKernel()
+    examineProcess()
+  }
+
+  private mutating func say(
+    _ level: Finding.Level, _ topic: String, _ text: String
+  ) {
+    findings.append(Finding(level: level, topic: topic, text: text))
+  }
+}
+
+// MARK: - Where ports come from
+
+extension Diagnosis {
+  private mutating func examineServers() {
+    do throws(PortPickerError) {
+      let addresses = try Picker.serverAddresses(options)
+      if addresses.isEmpty {
+        say(
+          .note, "server",
+          "none is named, so ports come from the ledger and are unique among "
+            + "this user's processes alone; PORTSERVER_ADDRESS names one")
+      }
+      for address in addresses { examineServer(at: address) }
+    } catch {
+      say(.problem, "server", "\(error)")
+    }
+  }
+
+  private mutating func examineServer(at address: String) {
+    var asked = options
+    asked.source = .server(address)
+    asked.requiresServer = true
+    do throws(PortPickerError) {
+      guard let status = try Picker.shared.serverStatus(asked) else {
+        say(
+          .note, "server",
+          "that at \(address) answers, and knows only version 1 of the "
+            + "protocol: no ports in a row, none given back, no list")
+        return
+      }
+      guard case .server(_, let version) = status.origin else { return }
+      say(
+        .ok, "server",
+        "that at \(address) answers: version \(version), protocol 2")
+      examine(status, "server")
+    } catch {
+      say(.problem, "server", "\(error)")
+    }
+  }
+
+  private mutating func examineLedger() {
+    var asked = options
+    asked.source = .ledger
+    asked.requiresServer = false
+    do throws(PortPickerError) {
+      let status = try portSourceStatus(options: asked)
+      guard case .ledger(let path) = status.origin else { return }
+      say(.ok, "ledger", "\(path) can be used")
+      if path.hasPrefix("/tmp/") {
+        say(
+          .note, "ledger",
+          "it is in /tmp, for /dev/shm is not to be had; whoever has another "
+            + "/tmp has another ledger")
+      }
+      examine(status, "ledger")
+    } catch {
+      say(.problem, "ledger", "\(error)")
+    }
+  }
+
+  /// Looks at a pool, and at how much of it is left.
+  private mutating func examine(_ status: PortSourceStatus, _ origin: String) {
+    let topic = "pool (\(origin))"
+    let before = findings.count
+    let pool = PortPool(
+      status.pool.map { UInt16($0.lowerBound)...UInt16($0.upperBound) })
+    let kernel = KernelPorts.current()
+    let shared = pool.intersection(kernel.handedOut)
+    if !shared.isEmpty {
+      say(
+        .problem, topic,
+        "the kernel gives \(shared.summary) to outgoing connections by itself "
+          + "(ip_local_port_range), which may take a port before its holder "
+          + "does; use another pool, or add them to "
+          + "net.ipv4.ip_local_reserved_ports")
+    }
+    if let lowest = pool.ranges.first?.lowerBound,
+      lowest < kernel.firstUnprivileged
+    {
+      say(
+        .problem, topic,
+        "ports below \(kernel.firstUnprivileged) need a privilege to be bound; "
+          + "use another pool, or lower net.ipv4.ip_unprivileged_port_start")
+    }
+    let used = status.leasedCount + status.inUseCount
+    if used * 10 >= status.portCount * 9 {
+      say(
+        .problem, topic,
+        "\(used) of \(status.portCount) ports are taken\(mostHolders(status)); "
+          + "end processes that hold ports, or use a larger pool")
+    }
+    if findings.count == before {
+      say(
+        .ok, topic,
+        "\(pool.summary): \(status.leasedCount) leased, \(status.freeCount) "
+          + "free, \(status.inUseCount) in use by others")
+    }
+  }
+
+  /// Who has most of a pool.
+  private func mostHolders(_ status: PortSourceStatus) -> String {
+    var counts: [Int32: Int] = [:]
+    for lease in status.leases { counts[lease.pid, default: 0] += 1 }
+    let most = counts.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      .prefix(3)
+    if most.isEmpty { return "" }
+    let texts = most.map { pid, count in
+      let lease = status.leases.first { $0.pid == pid }
+      return "\(count) by process \(pid)"
+        + (lease.map {
+          " (\(name(of: $0.user)), \(($0.command ?? "?").cut(to: 40)))"
+        } ?? "")
+    }
+    return ", " + texts.joined(separator: ", ")
+  }
+}
+
+// MARK: - The host
+
+extension Diagnosis {
+  private mutating func examineKernel() {
+    if hasIPv6() {
+      say(.ok, "IPv6", "ports are probed on both families")
+    } else {
+      say(.note, "IPv6", "the kernel has none; ports are probed on IPv4 alone")
+    }
+    do throws(Errno) {
+      _ = try TCPSocketStates.onPort(1)
+      say(.ok, "sockets", "the kernel tells who uses a port")
+    } catch {
+      say(
+        .problem, "sockets",
+        "the kernel does not tell who uses a port (\(error)), so lingering "
+          + "ports count as in use; allow netlink sockets, or mount /proc")
+    }
+  }
+
+  private mutating func examineProcess() {
+    let limit = descriptorLimit()
+    if limit < 64 {
+      say(
+        .problem, "descriptors",
+        "a process may have only \(limit) open; raise that (ulimit -n)")
+    } else {
+      say(.ok, "descriptors", "a process may have \(limit) open")
+    }
+    do throws(Errno) {
+      guard case .living = try ProcessIdentity.lookUp(currentPID()) else {
+        throw Errno.noSuchProcess
+      }
+      say(.ok, "/proc", "it shows this process")
+    } catch {
+      say(
+        .problem, "/proc",
+        "it does not show this process (\(error)), so nobody could tell when "
+          + "one ends; mount it anew (mount -t proc proc /proc)")
+    }
+    if procHidesProcesses() {
+      say(
+        .note, "/proc",
+        "it hides other users' processes (hidepid), for which no port can be "
+          + "picked without a port server that sees them")
+    }
+    if let namespace = try? Namespace.process(), namespace != .hostProcess {
+      say(
+        .note, "namespaces",
+        "this is a pid namespace of its own, so the ledger is its own, too; "
+          + "with others that share the network, share a port server")
+    }
+  }
+}

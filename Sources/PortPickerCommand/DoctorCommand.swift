@@ -1,0 +1,59 @@
+import ArgumentParser
+import HostSystem
+import PortPicker
+
+/// `portpicker doctor`: what is wrong with this host for picking ports.
+struct DoctorCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract: "Show what is wrong with this host for picking ports.",
+    discussion: """
+      It looks at what ports come from, at the pool, and at what the kernel is \
+      set to. Each line begins with ok, note or problem; a problem says what to \
+      do about it.
+
+      Exit status: 0, or 1 if there is a problem, or 64 if an argument makes no \
+      sense.
+      """)
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @OptionGroup var source: SourceOptions
+
+  func run() throws {
+    let findings = Diagnosis(source.pickOptions).findings
+    if json {
+      try print(
+        JSON.object([("findings", .array(findings.map(\.json)))]).text)
+    } else {
+      var table = Table("", "", "")
+      for finding in findings {
+        table.add(finding.level.rawValue, finding.topic, finding.text)
+      }
+      try print(table.lines(width: nil).dropFirst().joined(separator: "\n"))
+    }
+    if findings.contains(where: { $0.level == .problem }) { throw ExitCode(1) }
+  }
+}
+
+/// Something that the doctor has found.
+struct Finding {
+  enum Level: String {
+    case ok
+    /// It is as it may be, and good to know.
+    case note
+    case problem
+  }
+
+  let level: Level
+  let topic: String
+  let text: String
+
+  var json: JSON {
+    .object([
+      ("level", .string(level.rawValue)), ("topic", .string(topic)),
+      ("text", .string(text)),
+    ])
+  }
+}

@@ -1,0 +1,178 @@
+import ArgumentParser
+import HostSystem
+import PortPicker
+
+/// `portpicker status`: where ports come from, and who has them.
+struct StatusCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Show where ports come from, and who has them.",
+    discussion: """
+      Exit status: 0, or 1 if that cannot be told, or 64 if an argument makes no \
+      sense.
+      """)
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  @Flag(help: "Show it anew each second, until it is interrupted.")
+  var watch = false
+
+  @OptionGroup var source: SourceOptions
+
+  func validate() throws {
+    if watch, json {
+      throw ValidationError("--watch and --json exclude each other")
+    }
+  }
+
+  func run() throws {
+    let options = source.pickOptions
+    if json {
+      try print(portSourceStatus(options: options).json.text)
+      return
+    }
+    guard watch else {
+      let terminal = Terminal.onStandardOutput()
+      let status = try portSourceStatus(options: options)
+      try print(
+        status.lines(on: terminal, withAllLeases: true)
+          .joined(separator: "\n"))
+      return
+    }
+    guard Terminal.onStandardOutput() != nil else {
+      throw PortPickerError(
+        .invalidArgument,
+        "--watch needs a terminal; leave it out, or use --json")
+    }
+    while true {
+      // The terminal may have another size by now.
+      let terminal = Terminal.onStandardOutput()
+      let status = try portSourceStatus(options: options)
+      // To the upper left, each line up to its end, and all that is below.
+      let lines = status.lines(on: terminal, withAllLeases: false)
+      try print(
+        "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\n")
+          + "\u{1B}[J")
+      pause(for: .seconds(1))
+    }
+  }
+}
+
+/// Writes lines to standard output.
+func print(_ text: String) throws(PortPickerError) {
+  do {
+    try writeToStandardOutput(text)
+  } catch {
+    throw PortPickerError(
+      .systemFailure, "standard output cannot be written to: \(error)", error)
+  }
+}
+
+extension PortSourceStatus {
+  /// The status in words.
+  ///
+  /// - Parameters:
+  ///   - terminal: Where they are shown, if it is one.
+  ///   - withAllLeases: Whether to list more leases than fit on it.
+  /// - Returns: Lines.
+  fileprivate func lines(
+    on terminal: Terminal?, withAllLeases: Bool
+  ) -> [String] {
+    let place =
+      switch origin {
+      case .server(let address, let version):
+        "port server \(version) at \(address)"
+      case .ledger(let path): "ledger \(path)"
+      }
+    let ranges = pool.map {
+      $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
+    }
+    var lines = [
+      "source  \(place)",
+      "pool    \(ranges.joined(separator: ","))",
+      "ports   \(portCount): \(leasedCount) leased, \(freeCount) free, "
+        + "\(inUseCount) in use by others",
+    ].map { $0.cut(to: terminal?.columns) }
+    var table = Table("PORT", "PID", "USER", "AGE", "COMMAND", numbers: [1, 3])
+    for lease in leases {
+      table.add(
+        "\(lease.port)", "\(lease.pid)", name(of: lease.user),
+        ageText(lease.age), lease.command ?? "?")
+    }
+    if !table.isEmpty {
+      let isPlain = terminal == nil || environmentVariable("NO_COLOR") != nil
+      lines.append("")
+      lines += table.lines(
+        width: terminal?.columns,
+        emphasis: isPlain ? ("", "") : ("\u{1B}[1m", "\u{1B}[0m"))
+    }
+    guard let terminal, !withAllLeases else { return lines }
+    // The cursor takes a line as well.
+    let room = max(terminal.rows - 1, 1)
+    if lines.count <= room { return lines }
+    let hidden = lines.count - room + 1
+    return lines.prefix(room - 1) + ["… and \(hidden) more"]
+  }
+
+  fileprivate var json: JSON {
+    let source: [(String, JSON)] =
+      switch origin {
+      case .server(let address, let version):
+        [
+          ("kind", .string("server")), ("address", .string(address)),
+          ("version", .string(version)),
+        ]
+      case .ledger(let path):
+        [("kind", .string("ledger")), ("path", .string(path))]
+      }
+    return .object([
+      ("source", .object(source)),
+      (
+        "pool",
+        .array(
+          pool.map { .array([.int($0.lowerBound), .int($0.upperBound)]) })
+      ),
+      ("ports", .int(portCount)), ("leased", .int(leasedCount)),
+      ("free", .int(freeCount)), ("inUse", .int(inUseCount)),
+      ("leases", .array(leases.map(\.json))),
+      (
+        "statistics",
+        .object(statistics.sorted { $0.key < $1.key }.map { ($0, .int($1)) })
+      ),
+    ])
+  }
+}
+
+extension PortLease {
+  var json: JSON {
+    .object([
+      ("port", .int(port)), ("pid", .int(Int(pid))), ("uid", .int(Int(user))),
+      ("user", JSON(userName(of: user))),
+      ("age", .tenths(Int(age / .milliseconds(100)))),
+      ("command", JSON(command)),
+    ])
+  }
+}
+
+/// The name of a user, or the number where there is none.
+func name(of user: UInt32) -> String {
+  userName(of: user) ?? "\(user)"
+}
+
+/// How long something has been, in the two units that matter: `3m05s`.
+func ageText(_ age: Duration) -> String {
+  let seconds = Int(age.components.seconds)
+  func text(_ large: Int, _ unit: String, _ small: Int, _ smaller: String)
+    -> String
+  {
+    "\(large)\(unit)" + (small < 10 ? "0" : "") + "\(small)\(smaller)"
+  }
+  switch seconds {
+  case ..<60: return "\(seconds)s"
+  case ..<3600: return text(seconds / 60, "m", seconds % 60, "s")
+  case ..<86_400:
+    return text(seconds / 3600, "h", seconds / 60 % 60, "m")
+  default: return text(seconds / 86_400, "d", seconds / 3600 % 24, "h")
+  }
+}

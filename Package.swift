@@ -105,8 +105,9 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortPicker", "PortPickerCommand",
-        "TestSupport",
-      ]),
+        "PortServerCommand", "TestSupport",
+      ],
+      exclude: ["Help"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -75,7 +75,7 @@ struct CheckCommand: ParsableCommand {
     } else {
       isWell = true
     }
-    let uses = try PortUse.of(port, source.pickOptions)
+    let uses = try PortUse.of(port, source.pickOptions())
     if wait == nil, waitListening == nil { isWell = uses.allSatisfy(\.isFree) }
     if json {
       try print(

@@ -21,8 +21,10 @@ struct DoctorCommand: ParsableCommand {
 
   @OptionGroup var source: SourceOptions
 
+  @OptionGroup var pool: PoolOption
+
   func run() throws {
-    let findings = Diagnosis(source.pickOptions).findings
+    let findings = Diagnosis(source.pickOptions(pool)).findings
     if json {
       try print(
         JSON.object([("findings", .array(findings.map(\.json)))]).text)

@@ -146,7 +146,8 @@ extension PortUse {
       }
       for (lease, origin) in use.leases {
         table.add(
-          port, "lease", origin, "", "for \(ageText(lease.age))", "\(lease.pid)",
+          port, "lease", origin, "", "for \(ageText(lease.age))",
+          "\(lease.pid)",
           name(of: lease.user), lease.command ?? "?")
       }
     }

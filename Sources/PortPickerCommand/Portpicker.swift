@@ -21,6 +21,9 @@ struct Portpicker: ParsableCommand {
       is none, they come from a file that your processes share: \
       PORTPICKER_LEDGER, or one in /dev/shm.
 
+        portpicker run -- my-server --port {port}   # pick one and run a program
+        portpicker check 8080                       # is it free, and who has it
+
       Exit status: 0, or 1 if no port could be had, or 64 if an argument makes \
       no sense.
       """,
@@ -43,6 +46,19 @@ struct Portpicker: ParsableCommand {
         """))
   var bindTimeout: String?
 
+  @OptionGroup var picking: PickingOptions
+
+  func run() throws {
+    try PickCommand(
+      pid: pid, bindTimeout: bindTimeout, count: picking.count,
+      isContiguous: picking.contiguous,
+      options: picking.source.pickOptions(picking.pool)
+    ).run()
+  }
+}
+
+/// The options of a pick.
+struct PickingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp("Pick N ports, one a line.", valueName: "N"),
@@ -54,20 +70,22 @@ struct Portpicker: ParsableCommand {
 
   @OptionGroup var source: SourceOptions
 
-  func run() throws {
-    try PickCommand(
-      pid: pid, bindTimeout: bindTimeout, count: count,
-      isContiguous: contiguous, options: source.pickOptions
-    ).run()
-  }
+  @OptionGroup var pool: PoolOption
 }
 
 /// The commands behind a word: a command of ArgumentParser has either arguments
 /// of its own or commands behind it.
 private struct PortpickerCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "portpicker",
+    commandName: "portpicker", version: Portpicker.configuration.version,
     subcommands: Portpicker.configuration.subcommands)
+}
+
+/// What a shell completes: a word in the first place is a command, not a pid.
+private struct PortpickerCompletions: ParsableCommand {
+  static let configuration = PortpickerCommands.configuration
+
+  @OptionGroup var picking: PickingOptions
 }
 
 extension Portpicker {
@@ -77,7 +95,13 @@ extension Portpicker {
     if arguments == ["help"] { arguments = ["--help"] }
     let hasCommand = arguments.first.map(isCommandName) ?? false
     let root: any ParsableCommand.Type =
-      hasCommand ? PortpickerCommands.self : Portpicker.self
+      if hasCommand {
+        PortpickerCommands.self
+      } else if arguments.first == "--generate-completion-script" {
+        PortpickerCompletions.self
+      } else {
+        Portpicker.self
+      }
     do {
       // The original's form, which scripts start by the thousand, goes around
       // the parser: that takes longer than all the rest (docs/design.md).

@@ -24,7 +24,7 @@ struct ReturnCommand: ParsableCommand {
 
   func run() throws {
     let unknown = try Picker.shared.giveBackLeases(
-      of: port, source.pickOptions)
+      of: port, source.pickOptions())
     if unknown.isEmpty { return }
     complain(
       (unknown.count == 1 ? "port " : "ports ")

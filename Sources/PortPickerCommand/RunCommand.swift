@@ -8,6 +8,7 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Pick ports and run a program with them.",
+    usage: "portpicker run [OPTION]... -- COMMAND [ARGUMENT]...",
     discussion: """
       {port} in the program's arguments, and PORT in its environment, is the \
       port; of several, {port1}, {port2} and so on, and PORT1, PORT2. The ports \
@@ -48,6 +49,8 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var source: SourceOptions
 
+  @OptionGroup var pool: PoolOption
+
   @Argument(
     parsing: .captureForPassthrough,
     help: ArgumentHelp(
@@ -59,6 +62,9 @@ struct RunCommand: ParsableCommand {
     // taken for the program.
     if let word = command.first, word.hasPrefix("-"), word != "--" {
       if word == "--help" || word == "-h" { throw CleanExit.helpRequest(self) }
+      if word == "--version" {
+        throw CleanExit.message(Portpicker.configuration.version)
+      }
       throw PortPickerError(
         .invalidArgument,
         "unknown option '\(word)'; portpicker run --help lists them, and -- "
@@ -75,7 +81,8 @@ struct RunCommand: ParsableCommand {
     _ = try Self.fill(arguments, with: Array(repeating: 0, count: count))
     let pick = try Picker.shared.pick(
       PickRequest(
-        count: count, isContiguous: contiguous, options: source.pickOptions,
+        count: count, isContiguous: contiguous,
+        options: source.pickOptions(pool),
         use: listen ? .bound : .none))
     var program = ProgramExecution(
       arguments: try Self.fill(arguments, with: pick.ports))

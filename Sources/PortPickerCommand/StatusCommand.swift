@@ -20,6 +20,8 @@ struct StatusCommand: ParsableCommand {
 
   @OptionGroup var source: SourceOptions
 
+  @OptionGroup var pool: PoolOption
+
   func validate() throws {
     if watch, json {
       throw ValidationError("--watch and --json exclude each other")
@@ -27,7 +29,7 @@ struct StatusCommand: ParsableCommand {
   }
 
   func run() throws {
-    let options = source.pickOptions
+    let options = source.pickOptions(pool)
     if json {
       try print(portSourceStatus(options: options).json.text)
       return

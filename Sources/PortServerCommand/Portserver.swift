@@ -47,7 +47,7 @@ struct Portserver: ParsableCommand {
       Where to listen: the path of a unix socket, or @NAME in the abstract \
       namespace. (default: \(Self.defaultAddress), or the socket that systemd \
       hands over)
-      """, valueName: "ADDRESS"))
+      """, valueName: "ADDRESS"), completion: .file())
   var address: String?
 
   @Option(
@@ -65,7 +65,7 @@ struct Portserver: ParsableCommand {
       The file in which leases are written down, so that they outlive this \
       server: an absolute path. (default: one for the address, in \
       $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
-      """, valueName: "PATH"))
+      """, valueName: "PATH"), completion: .file())
   var state: String?
 
   @Flag(help: "Write no leases down: they end with this server.")

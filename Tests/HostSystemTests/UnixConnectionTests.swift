@@ -78,6 +78,37 @@ import Testing
       try client.receiveAll() == String(repeating: reply, count: count))
   }
 
+  @Test func whatThereIsRoomForIsSent() throws {
+    let server = try UnixServerSocket(name)
+    let client = try UnixClient(connectingTo: name)
+    let connection = try server.acceptClient()
+    var queue = try EventQueue()
+    try queue.watch(connection.raw, as: 7)
+    try queue.watch(connection.raw, forWriting: true, as: 8)
+    #expect(try queue.wait(for: .zero) == 1 && queue[0] == 8)
+    let bytes = [UInt8](repeating: 0x78, count: 1 << 20)
+    func send() throws -> Int {
+      try bytes.withUnsafeBytes { try connection.send(partOf: $0) }
+    }
+    var sent = 0
+    while true {
+      let count = try send()
+      if count == 0 { break }
+      #expect(count <= bytes.count)
+      sent += count
+    }
+    #expect(try queue.wait(for: .zero) == 0)
+    // Somebody reads: there is room again.
+    var received = 0
+    while received < sent { received += try client.receive(atMost: 1 << 16) }
+    #expect(received == sent)
+    #expect(try queue.wait(for: .zero) == 1)
+    try queue.watch(connection.raw, forWriting: false, as: 9)
+    #expect(try queue.wait(for: .zero) == 0)
+    client.stopReceiving()
+    #expect(throws: Errno.brokenPipe) { try send() }
+  }
+
   @Test func thePeerIsWhoConnected() throws {
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)

@@ -88,6 +88,16 @@ package final class UnixClient: Sendable {
     }
   }
 
+  /// Receives some bytes.
+  ///
+  /// - Returns: How many; 0 where the server closes.
+  package func receive(atMost limit: Int) throws(Errno) -> Int {
+    var buffer = [UInt8](repeating: 0, count: limit)
+    let count = recv(descriptor, &buffer, limit, 0)
+    if count < 0 { throw Errno(rawValue: errno) }
+    return count
+  }
+
   /// Receives until a piece ends it, or the server closes.
   private func receive(
     until isEnough: (ArraySlice<UInt8>) -> Bool

@@ -1,0 +1,143 @@
+function __portpicker_should_offer_completions_for_flags_or_options -a expected_commands
+    set -l non_repeating_flags_or_options $argv[2..]
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __portpicker_parse_tokens
+    test "$commands" = "$expected_commands"; and return $non_repeating_flags_or_options_absent
+end
+
+function __portpicker_should_offer_completions_for_positional -a expected_commands positional_index_comparison expected_positional_index
+    set -l non_repeating_flags_or_options
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __portpicker_parse_tokens
+    test "$commands" = "$expected_commands" -a \( "$positional_index" "$positional_index_comparison" "$expected_positional_index" \)
+end
+
+function __portpicker_parse_tokens -S
+    set -l unparsed_tokens (__portpicker_tokens -pc)
+    switch $unparsed_tokens[1]
+    case 'portpicker'
+        __portpicker_parse_subcommand 0 'count=' 'contiguous' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
+        switch $unparsed_tokens[1]
+        case 'run'
+            __portpicker_parse_subcommand -r 1 'count=' 'contiguous' 'listen' 'env=' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
+        case 'return'
+            __portpicker_parse_subcommand -r 1 'server=' 'require-server' 'timeout=' 'version' 'h/help'
+        case 'status'
+            __portpicker_parse_subcommand 0 'json' 'watch' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
+        case 'check'
+            __portpicker_parse_subcommand -r 1 'json' 'quiet' 'wait=' 'wait-listening=' 'server=' 'require-server' 'timeout=' 'version' 'h/help'
+        case 'doctor'
+            __portpicker_parse_subcommand 0 'json' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
+        case 'help'
+            __portpicker_parse_subcommand -r 1 'version'
+        end
+    end
+end
+
+function __portpicker_tokens
+    if test (string split -m 1 -f 1 -- . "$FISH_VERSION") -gt 3
+        commandline --tokens-raw $argv
+    else
+        commandline -o $argv
+    end
+end
+
+function __portpicker_parse_subcommand -S -a positional_count
+    argparse -s r -- $argv
+    set -l option_specs $argv[2..]
+    set -l is_repeating_positional $_flag_r
+    set -el _flag_r
+    set -a commands $unparsed_tokens[1]
+    set positional_index 0
+    while true
+        set -e unparsed_tokens[1]
+        argparse -sn "$commands" $option_specs -- $unparsed_tokens 2> /dev/null
+        set unparsed_tokens $argv
+        set positional_index (math $positional_index + 1)
+        for non_repeating_flag_or_option in $non_repeating_flags_or_options
+            if set -ql "_flag_$(string replace -a - _ -- $non_repeating_flag_or_option)"
+                set non_repeating_flags_or_options_absent 1
+                break
+            end
+        end
+        test (count $unparsed_tokens) -eq 0 -o \( -z "$is_repeating_positional" -a "$positional_index" -gt "$positional_count" \) && break
+    end
+end
+
+function __portpicker_complete_directories
+    set -l token (commandline -t)
+    string match -- '*/' $token
+    set -l subdirs $token*/
+    printf %s\n $subdirs
+end
+
+function __portpicker_custom_completion
+    set -x SAP_SHELL fish
+    set -x SAP_SHELL_VERSION $FISH_VERSION
+    set -l tokens (__portpicker_tokens -p)
+    if test -z "$(__portpicker_tokens -t)"
+        set -l index (count (__portpicker_tokens -pc))
+        set tokens $tokens[..$index] \'\' $tokens[(math $index + 1)..]
+    end
+    command $tokens[1] $argv $tokens
+end
+
+complete -c 'portpicker' -f
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" count' -l 'count' -d 'Pick N ports, one a line.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" contiguous' -l 'contiguous' -d 'Pick ports in a row.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'run' -d 'Pick ports and run a program with them.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'return' -d 'Give ports back before their process has ended.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'status' -d 'Show where ports come from, and who has them.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'check' -d 'Show whether ports are free, and who uses them.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'doctor' -d 'Show what is wrong with this host for picking ports.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'help' -d 'Show subcommand help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" count' -l 'count' -d 'Pick N ports.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" contiguous' -l 'contiguous' -d 'Pick ports in a row.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" listen' -l 'listen' -d 'Hand over listening sockets, too.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" env' -l 'env' -d 'Name the variables NAME, NAME1 and so on. (default: PORT)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" json' -l 'json' -d 'Print JSON.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" watch' -l 'watch' -d 'Show it anew each second, until it is interrupted.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" json' -l 'json' -d 'Print JSON.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" quiet' -l 'quiet' -d 'Print nothing.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait' -l 'wait' -d 'Wait so long, at most, until the ports are free.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait-listening' -l 'wait-listening' -d 'Wait so long, at most, until something accepts connections on them.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" json' -l 'json' -d 'Print JSON.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" require-server' -l 'require-server' -d 'Fail if no port server answers.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker help" version' -l 'version' -d 'Show the version.'

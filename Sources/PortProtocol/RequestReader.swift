@@ -11,9 +11,8 @@ package struct RequestReader {
 
   package init() {}
 
-  /// How many bytes to receive at a time: as many as the longest request has,
-  /// and one more, which shows that a request is too long.
-  package static let pieceLength = VersionTwoRequest.maximumLineLength + 1
+  /// How many bytes to receive at a time: as many as the longest request has.
+  package static let pieceLength = VersionTwoRequest.maximumLineLength
 
   /// What to do after a piece has arrived.
   package enum Step: Hashable, Sendable {

@@ -225,9 +225,9 @@ extension PortServer {
   }
 
   /// Counts and logs that somebody got no port.
-  func count(_ denial: Denial, of holder: String) {
+  func count(_ denial: Denial, of holder: @autoclosure () -> String) {
     statistics.deniedAllocations += 1
-    log.info("no port for \(holder): \(denial)")
+    log.info("no port for \(holder()): \(denial)")
     warn(of: denial)
   }
 

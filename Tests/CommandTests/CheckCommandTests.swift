@@ -124,7 +124,7 @@ import Testing
     withExtendedLifetime(socket) {}
   }
 
-  @Test func JSONHasItsDocumentedShape() throws {
+  @Test func jsonHasItsDocumentedShape() throws {
     let socket = try TestSocket(
       .tcp, at: .loopbackIPv4, port: port, listening: true)
     _ = try fixture.ports("--pool", "\(try unusedTestPort())")

@@ -110,7 +110,7 @@ import Testing
     #expect(result.output.contains("may have only 32 open"))
   }
 
-  @Test func JSONHasItsDocumentedShape() throws {
+  @Test func jsonHasItsDocumentedShape() throws {
     let result = try fixture.portpicker(["doctor", "--json"]).run()
     let object = try #require(
       try JSONSerialization.jsonObject(with: Data(result.output.utf8))

@@ -58,7 +58,7 @@ import Testing
     #expect(result.status == 0)
   }
 
-  @Test func JSONHasItsDocumentedShape() throws {
+  @Test func jsonHasItsDocumentedShape() throws {
     let server = try RunningServer(pool: "\(try unusedTestPort())")
     let port = try #require(try server.lease(for: getpid()))
     let status = try object(

@@ -16,8 +16,9 @@ package struct ProgramExecution {
     self.arguments = arguments
   }
 
-  /// Becomes the program: this process goes on as it, with the same pid
-  /// (execve(2)). A name without a slash is looked for in `PATH` (execvp(3)).
+  /// Becomes the program: this process goes on as it, with the same pid.
+  ///
+  /// That is execve(2). A name without a slash is looked for in `PATH` (execvp(3)).
   ///
   /// What descriptors 3 and up were is closed where sockets are handed over there.
   ///
@@ -66,6 +67,7 @@ package struct ProgramExecution {
 /// The last of the arguments that this process was started with, byte for byte.
 ///
 /// - Parameter count: How many.
+/// - Returns: Their bytes; fewer where there were fewer.
 package func lastArguments(_ count: Int) -> [[UInt8]] {
   let all = CommandLine.unsafeArgv
   let total = Int(CommandLine.argc)

@@ -9,7 +9,8 @@ package enum ServiceManager {
   ///
   /// - Returns: Their descriptors, which nothing else in this process uses;
   ///   the variables are gone after the first call.
-  package static func takeSockets() -> [FileDescriptor] {
+  /// - Throws: `Errno.badFileDescriptor` where one of them is not open.
+  package static func takeSockets() throws(Errno) -> [FileDescriptor] {
     defer {
       for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
         unsetenv(name)
@@ -20,10 +21,12 @@ package enum ServiceManager {
       let count = environmentVariable("LISTEN_FDS").flatMap({ Int32($0) }),
       count > 0, count < Int32.max - firstSocket
     else { return [] }
-    // Those that are not open are not there, whatever the number says.
-    return (firstSocket..<firstSocket + count)
-      .prefix { fcntl($0, F_GETFD) >= 0 }
-      .map { FileDescriptor(rawValue: $0) }
+    var sockets: [FileDescriptor] = []
+    for number in firstSocket..<firstSocket + count {
+      try systemCall { fcntl(number, F_GETFD) }
+      sockets.append(FileDescriptor(rawValue: number))
+    }
+    return sockets
   }
 
   /// `SD_LISTEN_FDS_START`.

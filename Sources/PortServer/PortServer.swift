@@ -181,24 +181,30 @@ extension PortServer {
 
   /// Listens anew where the socket file is not there any more.
   ///
-  /// - Returns: Whether that was so.
+  /// Who has connected to the old one is served first; where there is no room for
+  /// them now, it is done later.
+  ///
+  /// - Returns: Whether that was done.
   /// - Throws: Why it cannot.
   func restoreSocket() throws(UnixServerSocketError) -> Bool {
     if socket.isInPlace { return false }
+    drainQueue()
+    if isFull { return false }
     let new = try socket.replacement()
     stopListening()
-    // Who has connected to the old one is served.
-    drainQueue()
     socket = new
     return true
   }
+
+  /// Whether there is no place for another client.
+  private var isFull: Bool { clients.count >= maxClients && idleClient == nil }
 
   /// Accepts and serves.
   ///
   /// - Returns: Whether there may be more.
   private func accept(atMost limit: Int) -> Bool {
     for _ in 0..<limit {
-      if clients.count >= maxClients, idleClient == nil {
+      if isFull {
         stopListening()
         return false
       }
@@ -256,7 +262,7 @@ extension PortServer {
       upkeep = Deadline(after: .seconds(1))
     }
     if let acceptPause, acceptPause.hasPassed { self.acceptPause = nil }
-    if !isListening, acceptPause == nil, clients.count < maxClients {
+    if !isListening, acceptPause == nil, !isFull {
       do {
         try listen()
       } catch {

@@ -211,7 +211,14 @@ struct Portserver: ParsableCommand {
   }
 
   private func listen(_ log: Logger) throws -> UnixServerSocket {
-    let inherited = ServiceManager.takeSockets()
+    let inherited: [FileDescriptor]
+    do {
+      inherited = try ServiceManager.takeSockets()
+    } catch {
+      throw Failure(
+        "LISTEN_FDS names sockets that are not there: \(error); start it "
+          + "through its socket unit, or unset LISTEN_FDS")
+    }
     if !inherited.isEmpty {
       return try adopt(inherited, log)
     }

@@ -195,6 +195,21 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  @Test func whoWaitsForAPlaceIsServedBeforeTheSocketFileComesBack() throws {
+    let server = try start(
+      path, ["--max-clients", "1", "--client-timeout", "2"])
+    let silent = try UnixClient(connectingTo: path)
+    let waiting = try UnixClient(connectingTo: path)
+    try waiting.send("\(getpid())\n")
+    try FileManager.default.removeItem(atPath: path)
+    // The server looks after its files once a second, so it does while there is
+    // no place for the one who waits.
+    #expect(try waiting.receiveAll() != "")
+    try server.waitForLog("the socket file was removed or replaced")
+    #expect(try server.lease(for: getpid()) != nil)
+    withExtendedLifetime(silent) {}
+  }
+
   @Test func ofServersThatStartTogetherOneServes() async throws {
     let path = path
     for _ in 0..<5 {

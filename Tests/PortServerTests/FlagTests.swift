@@ -130,7 +130,7 @@ import Testing
     arguments: [String], isLogged: Bool
   ) throws {
     let server = try RunningServer(pool: try unusedTestPool(1), arguments)
-    #expect(try server.reply(to: "x\n") == "")
+    #expect(try server.reply(to: "X\n") == "")
     #expect(try server.lease(for: getpid()) != nil)
     #expect(try server.statistics()["client-request-errors"] == 1)
     #expect(

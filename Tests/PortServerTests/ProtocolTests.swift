@@ -105,7 +105,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "hello\n", "12.0\n", "0x10\n", "1 2\n", "1__2\n", "\n\n\n", "--1\n", "é\n",
+    "HELLO\n", "12.0\n", "0x10\n", "1 2\n", "1__2\n", "\n\n\n", "--1\n", "é\n",
     "\0\n", "1\n2\n", "99999999999999999999",
   ])
   func whatIsNoRequestIsCountedAndGetsNothing(text: String) throws {

@@ -8,7 +8,7 @@ import Testing
     let server = try RunningServer(pool: try unusedTestPool(3))
     #expect(try server.lease(for: getpid()) != nil)
     #expect(try server.reply(to: "0\n") == "")
-    #expect(try server.reply(to: "x\n") == "")
+    #expect(try server.reply(to: "X\n") == "")
     server.process.signal(SIGUSR1)
     let lines = try (0..<5).map { _ in
       try #require(try server.process.nextErrorLine())

@@ -219,6 +219,22 @@ import Testing
     #expect(try small.statistics()["client-request-errors"] == 0)
   }
 
+  @Test func whoWaitsGetsTheRoomOfAClientThatIsDone() throws {
+    let small = try RunningServer(
+      pool: try unusedTestPool(1),
+      ["--max-clients", "2", "--client-timeout", "600"])
+    let silent = try (0..<2).map { _ in
+      try UnixClient(connectingTo: small.address)
+    }
+    let waiting = try UnixClient(connectingTo: small.address)
+    try waiting.send("version\n")
+    // From here on the first one asks for nothing.
+    try silent[0].send("version\n")
+    #expect(try silent[0].receiveLine().hasPrefix("ok "))
+    #expect(try waiting.receiveLine().hasPrefix("ok "))
+    #expect(try silent[0].receiveAll() == "")
+  }
+
   @Test func anIdleClientIsClosedInTime() throws {
     let brief = try RunningServer(
       pool: try unusedTestPool(1), ["--client-timeout", "0.05"])

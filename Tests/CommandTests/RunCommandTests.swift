@@ -176,18 +176,13 @@ import Testing
   @Test(.enabled(if: hasPython, "there is no python3"))
   func aServerServesAndItsPortComesBack() throws {
     let process = try fixture.portpicker([
-      "run", "--", "python3", "-m", "http.server", "{port}",
+      "run", "--", "python3", "-u", "-m", "http.server", "{port}",
     ]).start()
     defer { process.end() }
-    // Others are served meanwhile; it is this one that has the port.
-    let status = fixture.portpicker(["status", "--json"])
-    var port = ""
-    while port.isEmpty {
-      let text = try status.run().output
-      if let range = text.firstRange(of: "\"port\": ") {
-        port = String(text[range.upperBound...].prefix { $0.isNumber })
-      }
-    }
+    // It says so when it listens: "Serving HTTP on 0.0.0.0 port 25000 (…".
+    let line = try #require(try process.nextLine())
+    let start = try #require(line.firstRange(of: " port ")).upperBound
+    let port = String(line[start...].prefix { $0.isNumber })
     let wait = try fixture.portpicker(["check", "--wait-listening", "60", port])
       .run()
     #expect(wait.status == 0)

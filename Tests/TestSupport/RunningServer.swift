@@ -16,22 +16,26 @@ package final class RunningServer: Sendable {
   ///   - state: The file for its ledger; one of its own unless it is named.
   ///   - descriptorLimit: How many descriptors it may have; `nil` for as many as
   ///     the tests may.
+  ///   - launcher: A program that runs it, and that one's arguments.
   ///   - arguments: Its other arguments.
   ///   - environment: Variables besides the test's own.
   /// - Throws: What the system says, or that it ended.
   package init(
     pool: String, address: String? = nil, state: String? = nil,
-    descriptorLimit: Int? = nil, _ arguments: [String] = [],
+    descriptorLimit: Int? = nil, launcher: [String] = [],
+    _ arguments: [String] = [],
     environment: [String: String?] = [:]
   ) throws {
     self.address = address ?? Self.unusedAddress()
     directory = try TemporaryDirectory()
-    let limited = descriptorLimit.map {
-      ["prlimit", "--nofile=\($0):\($0)", Command.portserverPath]
-    }
+    let launcher =
+      launcher
+      + (descriptorLimit.map { ["prlimit", "--nofile=\($0):\($0)"] } ?? [])
     process = try Command(
-      limited == nil ? Command.portserverPath : "/usr/bin/env",
-      (limited ?? []) + ["--pool", pool, "--address", self.address]
+      launcher.isEmpty ? Command.portserverPath : "/usr/bin/env",
+      (launcher.isEmpty ? [] : launcher + [Command.portserverPath]) + [
+        "--pool", pool, "--address", self.address,
+      ]
         + (arguments.contains("--no-state")
           ? [] : ["--state", state ?? directory.file("ledger")])
         + arguments,

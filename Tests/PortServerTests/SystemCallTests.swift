@@ -1,0 +1,94 @@
+import Foundation
+import TestSupport
+import Testing
+
+private let hasStrace =
+  (try? Command("/usr/bin/env", ["strace", "-o", "/dev/null", "true"]).run()
+    .status) == 0
+
+/// What a request costs in system calls, so that it cannot grow unnoticed.
+@Suite(.alone, .enabled(if: hasStrace, "there is no strace(1), or no right"))
+struct SystemCallTests {
+  private static let requests = 100
+
+  /// The calls that a server makes for requests, by name, each for one request.
+  ///
+  /// - Parameter ask: Makes a request, which is answered with a port.
+  private func calls(
+    _ ask: (RunningServer) throws -> Void
+  ) throws -> [String: Double] {
+    let directory = try TemporaryDirectory()
+    let log = directory.file("calls")
+    let server = try RunningServer(
+      pool: try unusedTestPool(Self.requests + 20),
+      launcher: ["strace", "-f", "-qq", "-o", log])
+    // A tracer that is killed leaves what it traces.
+    let tracer = server.process.pid
+    let child = try String(
+      contentsOfFile: "/proc/\(tracer)/task/\(tracer)/children", encoding: .utf8
+    )
+    let pid = try #require(
+      child.split(separator: " ").first.flatMap { Int32($0) })
+    defer { kill(pid, SIGKILL) }
+    // The first ones find out about this process.
+    for _ in 0..<10 { try ask(server) }
+    func names() throws -> [Substring] {
+      try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        .map { line in
+          line.drop { $0 != " " }.drop { $0 == " " }.prefix { $0 != "(" }
+        }
+    }
+    let before = try names().count
+    for _ in 0..<Self.requests { try ask(server) }
+    var counts: [String: Double] = [:]
+    for name in try names().dropFirst(before) {
+      counts[String(name), default: 0] += 1 / Double(Self.requests)
+    }
+    return counts
+  }
+
+  /// Expects calls; once a second the server makes some more.
+  private func expect(
+    _ calls: [String: Double], _ most: [String: Double],
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    for (name, count) in calls {
+      #expect(
+        count <= (most[name] ?? 0) + 0.2, "\(name): \(calls)",
+        sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test func aRequestOfVersionOne() throws {
+    let calls = try calls { server in
+      try #require(try server.lease(for: getpid()) != nil)
+    }
+    // Two of the waits and one of the attempts to accept are for the next one,
+    // the other wait is for the ends of processes.
+    expect(
+      calls,
+      [
+        "epoll_wait": 2, "accept4": 2, "recvfrom": 1, "getsockopt": 1,
+        "socket": 2, "bind": 2, "close": 3, "pwrite64": 1, "sendto": 1,
+      ])
+    #expect(calls["bind"] ?? 0 >= 2)
+  }
+
+  @Test func aRequestOfVersionTwoOnAnOpenConnection() throws {
+    var client: UnixClient?
+    let calls = try calls { server in
+      if client == nil {
+        client = try UnixClient(connectingTo: server.address)
+      }
+      try client?.send("lease pid=\(getpid())\n")
+      try #require(try client?.receiveLine().hasPrefix("ok ") == true)
+    }
+    expect(
+      calls,
+      [
+        "epoll_wait": 2, "recvfrom": 1, "socket": 2, "bind": 2, "close": 2,
+        "pwrite64": 1, "sendto": 1,
+      ])
+    #expect(calls["bind"] ?? 0 >= 2)
+  }
+}

@@ -269,7 +269,8 @@ def daemon_refusals():
                 if is_full:
                     server.load(8, 10000)
                 found = server.load(8, 9000)
-                if found["refused"] != (9000 if is_full else 0):
+                # Others may use some of the ports, for a while.
+                if abs(found["refused"] - (9000 if is_full else 0)) > 90:
                     sys.exit("scripts/bench: the pool is not as it should be")
                 return 1e6 / found["rate"]
         return body

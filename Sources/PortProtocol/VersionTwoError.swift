@@ -54,11 +54,13 @@ package struct VersionTwoError: Error, Hashable, Sendable {
 /// included; `?` stands for what is neither.
 package func asciiLine(_ text: String) -> [UInt8] {
   var line: [UInt8] = []
+  line.reserveCapacity(text.utf8.count + 1)
   for scalar in text.unicodeScalars
     .prefix(VersionTwoRequest.maximumLineLength - 1)
   {
     let isPrintable = (0x20...0x7E).contains(scalar.value)
     line.append(isPrintable ? UInt8(scalar.value) : UInt8(ascii: "?"))
   }
-  return line + [UInt8(ascii: "\n")]
+  line.append(UInt8(ascii: "\n"))
+  return line
 }

@@ -23,6 +23,20 @@ package enum VersionTwoReply: Hashable, Sendable {
     }
   }
 
+  /// The bytes of a line that says that ports were leased, at most as many as a
+  /// request can ask for.
+  package static func ok(ports: [UInt16]) -> [UInt8] {
+    var line: [UInt8] = []
+    line.reserveCapacity(3 + 6 * ports.count)
+    line += "ok".utf8
+    for port in ports {
+      line.append(UInt8(ascii: " "))
+      VersionOneReply.withBytes(of: port) { line += $0.dropLast() }
+    }
+    line.append(UInt8(ascii: "\n"))
+    return line
+  }
+
   /// The bytes of a line that says that a request is done.
   package static func ok(_ words: some Sequence<String>) -> [UInt8] {
     asciiLine((["ok"] + words).joined(separator: " "))

@@ -28,27 +28,32 @@ package enum VersionTwoRequest: Hashable, Sendable {
   ///
   /// - Parameter line: The line without its LF.
   /// - Throws: What is wrong with it.
-  package init(parsing line: some Collection<UInt8>) throws(VersionTwoError) {
-    let words = line.split(whereSeparator: \.isBlank).map {
-      String(decoding: $0, as: UTF8.self)
-    }
+  package init(parsing line: ArraySlice<UInt8>) throws(VersionTwoError) {
+    let words = line.split(whereSeparator: \.isBlank)
     let arguments = words.dropFirst()
-    switch words.first {
-    case "lease": self = .lease(try LeaseOrder(parsing: arguments))
-    case "return":
+    guard let word = words.first else {
+      throw .malformed("the line is empty")
+    }
+    if word.elementsEqual("lease".utf8) {
+      self = .lease(try LeaseOrder(parsing: arguments))
+    } else if word.elementsEqual("return".utf8) {
       guard !arguments.isEmpty else {
         throw .malformed("return names no port: return PORT...")
       }
       self = .returnPorts(try Self.ports(parsing: arguments))
-    case "leases": self = .leases(try Self.ports(parsing: arguments))
-    case "stats": self = try Self.alone(.statistics, arguments)
-    case "pool": self = try Self.alone(.pool, arguments)
-    case "version": self = try Self.alone(.version, arguments)
-    case nil: throw .malformed("the line is empty")
-    case let word?:
+    } else if word.elementsEqual("leases".utf8) {
+      self = .leases(try Self.ports(parsing: arguments))
+    } else if word.elementsEqual("stats".utf8) {
+      self = try Self.alone(.statistics, arguments)
+    } else if word.elementsEqual("pool".utf8) {
+      self = try Self.alone(.pool, arguments)
+    } else if word.elementsEqual("version".utf8) {
+      self = try Self.alone(.version, arguments)
+    } else {
       throw VersionTwoError(
         .unknownRequest,
-        "'\(word)' is none of lease, return, leases, stats, pool, version")
+        "'\(text(word))' is none of lease, return, leases, stats, pool, version"
+      )
     }
   }
 
@@ -72,16 +77,17 @@ package enum VersionTwoRequest: Hashable, Sendable {
   }
 
   private static func alone(
-    _ request: VersionTwoRequest, _ arguments: ArraySlice<String>
+    _ request: VersionTwoRequest, _ arguments: ArraySlice<ArraySlice<UInt8>>
   ) throws(VersionTwoError) -> VersionTwoRequest {
     if let argument = arguments.first {
-      throw .malformed("'\(argument)' is too much: nothing was expected there")
+      throw .malformed(
+        "'\(text(argument))' is too much: nothing was expected there")
     }
     return request
   }
 
   private static func ports(
-    parsing words: ArraySlice<String>
+    parsing words: ArraySlice<ArraySlice<UInt8>>
   ) throws(VersionTwoError) -> [UInt16] {
     guard words.count <= maximumPortCount else {
       throw VersionTwoError(
@@ -91,7 +97,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
     }
     return try words.map { word throws(VersionTwoError) in
       guard let port = UInt16(digits: word), port > 0 else {
-        throw .malformed("'\(word)' is no port; 1-65535 is expected")
+        throw .malformed("'\(text(word))' is no port; 1-65535 is expected")
       }
       return port
     }
@@ -115,22 +121,21 @@ package struct LeaseOrder: Hashable, Sendable {
   }
 
   /// Reads the words behind `lease`, in any order, each at most once.
-  init(parsing words: ArraySlice<String>) throws(VersionTwoError) {
+  init(
+    parsing words: ArraySlice<ArraySlice<UInt8>>
+  ) throws(VersionTwoError) {
     var pid: Int32?
     var count: Int?
     var isContiguous = false
     for word in words {
-      if word == "contiguous", !isContiguous {
-        isContiguous = true
-      } else if word.hasPrefix("pid="), pid == nil {
+      if word.starts(with: "pid=".utf8), pid == nil {
         guard let number = Int32(digits: word.dropFirst(4)) else {
-          throw .malformed("'\(word)' is no pid; a number is expected")
+          throw .malformed("'\(text(word))' is no pid; a number is expected")
         }
         pid = number
-      } else if word.hasPrefix("count="), count == nil {
-        let digits = word.dropFirst(6)
-        guard let number = Int(digits: digits), number > 0 else {
-          throw .malformed("'\(word)' is no count; 1 or more is expected")
+      } else if word.starts(with: "count=".utf8), count == nil {
+        guard let number = Int(digits: word.dropFirst(6)), number > 0 else {
+          throw .malformed("'\(text(word))' is no count; 1 or more is expected")
         }
         guard number <= VersionTwoRequest.maximumPortCount else {
           throw VersionTwoError(
@@ -139,21 +144,40 @@ package struct LeaseOrder: Hashable, Sendable {
               + "\(VersionTwoRequest.maximumPortCount) are given at a time")
         }
         count = number
+      } else if word.elementsEqual("contiguous".utf8), !isContiguous {
+        isContiguous = true
       } else {
         throw .malformed(
-          "'\(word)' is none of pid=P, count=N, contiguous, or there twice")
+          "'\(text(word))' is none of pid=P, count=N, contiguous, or there twice"
+        )
       }
     }
     self.init(pid: pid, count: count ?? 1, isContiguous: isContiguous)
   }
 }
 
+/// A word of a request, for a message.
+private func text(_ word: ArraySlice<UInt8>) -> String {
+  String(decoding: word, as: UTF8.self)
+}
+
 extension FixedWidthInteger {
   /// Reads a number that consists of decimal digits alone.
-  init?(digits: some StringProtocol) {
-    guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
-      return nil
+  init?(digits: some Collection<UInt8>) {
+    if digits.isEmpty { return nil }
+    var value: Self = 0
+    for byte in digits {
+      guard (0x30...0x39).contains(byte) else { return nil }
+      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = product.addingReportingOverflow(Self(byte - 0x30))
+      if tooLarge || overflow { return nil }
+      value = sum
     }
-    self.init(digits)
+    self = value
+  }
+
+  /// Reads a number that consists of decimal digits alone.
+  init?(digits: some StringProtocol) {
+    self.init(digits: Array(digits.utf8))
   }
 }

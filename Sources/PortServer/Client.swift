@@ -51,21 +51,27 @@ final class Client {
   ///
   /// - Throws: What `send(2)` says where the client is gone.
   func send(_ bytes: [UInt8]) throws(Errno) {
-    output += bytes
-    try flush()
+    if output.isEmpty {
+      let count = try send(partOf: bytes)
+      if count < bytes.count { output = Array(bytes.dropFirst(count)) }
+    } else {
+      output += bytes
+      try flush()
+    }
   }
 
   /// Sends what there is room for.
   ///
   /// - Throws: As ``send(_:)``.
   func flush() throws(Errno) {
-    while !output.isEmpty {
-      let count = try output.withUnsafeBytes { bytes in
-        Result { () throws(Errno) in try connection.send(partOf: bytes) }
-      }.get()
-      if count == 0 { return }
-      output.removeFirst(count)
-    }
+    if output.isEmpty { return }
+    output.removeFirst(try send(partOf: output))
+  }
+
+  private func send(partOf bytes: [UInt8]) throws(Errno) -> Int {
+    try bytes.withUnsafeBytes { bytes in
+      Result { () throws(Errno) in try connection.send(partOf: bytes) }
+    }.get()
   }
 
   /// Whether there is an answer, or a part of one, that it has not taken yet.

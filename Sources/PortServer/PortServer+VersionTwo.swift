@@ -57,7 +57,7 @@ extension PortServer {
     }
     let command = commandForLog(of: grant)
     do {
-      try client.send(VersionTwoReply.ok(grant.ports.map { "\($0)" }))
+      try client.send(VersionTwoReply.ok(ports: grant.ports))
     } catch {
       takeBack(grant)
       throw error

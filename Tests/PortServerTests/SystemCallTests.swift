@@ -11,9 +11,11 @@ private let hasStrace =
 struct SystemCallTests {
   private static let requests = 100
 
-  /// The calls that a server makes for requests, by name, each for one request.
+  /// The calls that a server makes for a request.
   ///
   /// - Parameter ask: Makes a request, which is answered with a port.
+  /// - Returns: How many there are, by name.
+  /// - Throws: What the system says.
   private func calls(
     _ ask: (RunningServer) throws -> Void
   ) throws -> [String: Double] {

@@ -13,15 +13,9 @@ let package = Package(
       url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []),
   ],
   targets: [
-    // The bare system calls: what cannot be done without.
+    // The bare system calls: what cannot be done without. The programs in C are
+    // built by scripts/bench, lest they are linked to Swift's libraries.
     .target(name: "BareCalls", path: "Sources/BareCalls"),
-    .executableTarget(name: "floor-server", dependencies: ["BareCalls"]),
-    .executableTarget(name: "bare-picks", dependencies: ["BareCalls"]),
-    .executableTarget(name: "print-number"),
-    // What puts load on servers, and holds ports.
-    .executableTarget(name: "load"),
-    .executableTarget(name: "holders"),
-    .executableTarget(name: "spawn"),
     // Picks in several processes at once, as bare-picks makes them.
     .executableTarget(
       name: "picks",

@@ -267,8 +267,8 @@ def daemon_refusals():
         def body():
             with Server("portserver", FIRST, FIRST + 9999) as server:
                 if is_full:
-                    server.load(8, 10000)
-                found = server.load(8, 9000)
+                    server.load(8, 10000, pid=os.getpid())
+                found = server.load(8, 9000, pid=os.getpid())
                 # Others may use some of the ports, for a while.
                 if abs(found["refused"] - (9000 if is_full else 0)) > 90:
                     sys.exit("scripts/bench: the pool is not as it should be")

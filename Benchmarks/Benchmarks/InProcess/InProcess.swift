@@ -14,7 +14,7 @@ let benchmarks: @Sendable () -> Void = {
   let ledger = "/dev/shm/portpicker-benchmark-\(getpid())"
   let options = PickOptions(source: .ledger, pool: [10000...60000])
 
-  Benchmark("pick and return, bare calls") { benchmark in
+  Benchmark("pick, bare calls") { benchmark in
     let file = bare_open_ledger(ledger + ".bare")
     defer { unlink(ledger + ".bare") }
     var last: UInt16 = 9999

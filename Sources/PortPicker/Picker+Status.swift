@@ -45,6 +45,8 @@ extension Picker {
 
   /// The leases of some ports, wherever they are from.
   ///
+  /// Where the ledger cannot be used, a warning says so.
+  ///
   /// - Returns: Leases, the server's first; and where they are from.
   package func leases(
     of ports: [UInt16], _ options: PickOptions
@@ -56,10 +58,14 @@ extension Picker {
         .map { ($0, "server") }
     }
     if let served { found += served }
-    let wanted = Set(ports)
-    for (port, lease) in try ledgerContents(options.timeout).leases
-    where wanted.contains(port) {
-      found.append((PortLease(port, lease), "ledger"))
+    do throws(PortPickerError) {
+      let wanted = Set(ports)
+      for (port, lease) in try ledgerContents(options.timeout).leases
+      where wanted.contains(port) {
+        found.append((PortLease(port, lease), "ledger"))
+      }
+    } catch {
+      Warnings.say("\(error)")
     }
     return found
   }

@@ -114,4 +114,6 @@ struct List {
   var rest: Rest
   /// How many lines there have been.
   var count = 0
+  /// Whether the client may be told command lines of other users' processes.
+  var showsCommands = true
 }

@@ -109,14 +109,21 @@ extension PortServer {
     VersionTwoReply.ok(["\(count)"])
   }
 
-  private func send(_ list: List.Rest, to client: Client) throws(Errno) {
-    try sendPart(of: List(rest: list), to: client)
+  private func send(_ rest: List.Rest, to client: Client) throws(Errno) {
+    var list = List(rest: rest)
+    switch rest {
+    case .leases, .leasesOf:
+      // Where the system keeps them from others, so does this server.
+      list.showsCommands = !procHidesProcesses()
+    case .pool, .none: break
+    }
+    try sendPart(of: list, to: client)
   }
 
   private func sendPart(of list: List, to client: Client) throws(Errno) {
     var list = list
     var lines: [[UInt8]]
-    (lines, list.rest) = nextLines(of: list.rest, for: client)
+    (lines, list.rest) = nextLines(of: list, for: client)
     list.count += lines.count
     if case .none = list.rest {
       client.list = nil
@@ -129,10 +136,10 @@ extension PortServer {
 
   /// The next lines, and what is left then.
   private func nextLines(
-    of rest: List.Rest, for client: Client
+    of list: List, for client: Client
   ) -> ([[UInt8]], List.Rest) {
     let limit = Self.listBatch
-    switch rest {
+    switch list.rest {
     case .none:
       return ([], .none)
     case .pool(let ranges):
@@ -147,30 +154,29 @@ extension PortServer {
       let next =
         leases.count == limit
         ? leases.last.map { List.Rest.leases(from: Int($0.port) + 1) } : nil
-      return (lines(of: leases, for: client), next ?? .none)
+      return (lines(of: leases, in: list, for: client), next ?? .none)
     case .leasesOf(let ports):
       let leases = ports.prefix(limit).compactMap { port in
         table.lease(of: port).map { (port: port, lease: $0) }
       }
       return (
-        lines(of: leases, for: client),
+        lines(of: leases, in: list, for: client),
         ports.count > limit ? .leasesOf(ports.dropFirst(limit)) : .none
       )
     }
   }
 
   private func lines(
-    of leases: [(port: UInt16, lease: Lease)], for client: Client
+    of leases: [(port: UInt16, lease: Lease)], in list: List,
+    for client: Client
   ) -> [[UInt8]] {
     let now = nanosecondsSinceBoot()
-    let isOpen = !procHidesProcesses()
     let peer = try? known(client)
     var commands: [Int32: String] = [:]
     return leases.map { port, lease in
       let pid = lease.holder.pid
-      // Where the system keeps it from others, so does this server.
       let maySee =
-        isOpen
+        list.showsCommands
         || peer.map { mayDoAll($0.user) || $0.user == lease.user } == true
       let command = maySee ? commands[pid] ?? commandLine(ofProcess: pid) : "?"
       if maySee { commands[pid] = command }

@@ -115,6 +115,16 @@ import Testing
       rows(result).last?.prefix(3) == ["\(leased)", "lease", "server"])
   }
 
+  @Test func aPortIsCheckedAlsoWhereTheLedgerCannotBeUsed() throws {
+    let result = try fixture.portpicker(
+      ["check", "\(port)"],
+      environment: ["PORTPICKER_LEDGER": fixture.directory.path]
+    ).run()
+    #expect(result.status == 0)
+    #expect(rows(result).count == 2)
+    #expect(result.errors.contains("is not a regular file"))
+  }
+
   @Test func severalPorts() throws {
     let other = try unusedTestPort()
     let socket = try TestSocket(.udp, at: .anyIPv4, port: other)

@@ -322,11 +322,13 @@ struct VersionTwoRightsTests {
   }
 
   private func talk(
-    _ request: String, as user: UInt32, inContainer: Bool = false
+    _ request: String, as user: UInt32, inContainer: Bool = false,
+    to other: RunningServer? = nil
   ) -> String {
     var reply = [CChar](repeating: 0, count: 4096)
     let count = cts_talk(
-      server.address, request, user, inContainer ? 1 : 0, &reply, reply.count)
+      (other ?? server).address, request, user, inContainer ? 1 : 0, &reply,
+      reply.count)
     return String(
       decoding: reply.prefix(max(Int(count), 0)).map {
         UInt8(bitPattern: $0)
@@ -369,6 +371,36 @@ struct VersionTwoRightsTests {
       talk("lease pid=\(getpid())\n", as: Self.somebody)
         == "error not-permitted it is another user's process\n")
     #expect(talk("lease\n", as: Self.somebody).hasPrefix("ok "))
+  }
+
+  @Test(.enabled(if: canUnshare))
+  func whatProcHidesIsNotTold() throws {
+    let hidden = try RunningServer(
+      pool: try unusedTestPool(2),
+      launcher: [
+        "unshare", "--mount", "sh", "-c",
+        "mount -t proc -o hidepid=2 proc /proc && exec \"$0\" \"$@\"",
+      ])
+    let holder = try HolderProcess()
+    _ = try #require(try hidden.lease(for: holder.number))
+    func leases(as user: UInt32, of server: RunningServer) -> String {
+      talk("leases\n", as: user, to: server)
+    }
+    #expect(leases(as: 0, of: hidden).contains("sleep 100000"))
+    #expect(leases(as: Self.somebody, of: hidden).contains(" command=?\n"))
+    // Here nothing is hidden, if the machine is as usual.
+    _ = try #require(try server.lease(for: holder.number))
+    #expect(
+      leases(as: Self.somebody, of: server).contains("sleep 100000")
+        == !procIsHidden)
+  }
+
+  private var procIsHidden: Bool {
+    let mounts =
+      (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
+    return mounts.split(separator: "\n").contains {
+      $0.contains(" /proc ") && $0.contains("hidepid=")
+    }
   }
 
   @Test(.enabled(if: canUnshare))

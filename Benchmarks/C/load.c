@@ -2,31 +2,20 @@
 // ask a port server for ports for one process, this one unless it is named.
 //
 // By version 1, each request is a connection of its own. By version 2, a client
-// keeps its connection, and asks for PORTS ports at a time. By version 0, each
-// request is a connection and what is refused counts as well.
+// keeps its connection, and asks for PORTS ports at a time.
 //
 // Prints: requests a second, then the latency's median, 99th percentile and
 // maximum in microseconds, then how many were refused.
 
 #define _GNU_SOURCE
 
-#include <stddef.h>
-#include <stdint.h>
+#include <BareCalls.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-static double microseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
 
 static int by_value(const void *one, const void *other) {
   double x = *(const double *)one, y = *(const double *)other;
@@ -63,12 +52,7 @@ int main(int count, char **arguments) {
   int version = atoi(arguments[4]), ports = atoi(arguments[5]);
   int each = total / clients, all = each * clients;
   int pid = count > 6 ? atoi(arguments[6]) : getpid();
-  size_t length = strlen(arguments[1]);
-  address.sun_family = AF_UNIX;
-  memcpy(address.sun_path, arguments[1], length);
-  if (arguments[1][0] == '@') address.sun_path[0] = 0;
-  address_length =
-      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+  address_length = bare_address(arguments[1], &address);
   size_t size = sizeof(double) * (size_t)all;
   double *latencies = mmap(NULL, size + sizeof(int), PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -88,21 +72,21 @@ int main(int count, char **arguments) {
     if (read(gate[0], &nothing, 1) < 0) _exit(1);
     int client = version == 2 ? open_connection() : -1;
     for (int k = 0; k < each; k++) {
-      double start = microseconds();
+      double start = bare_microseconds();
       if (version != 2) client = open_connection();
       send(client, request, (size_t)request_size, MSG_NOSIGNAL);
       if (!answer(client)) __sync_fetch_and_add(refused, 1);
       if (version != 2) close(client);
-      latencies[i * each + k] = microseconds() - start;
+      latencies[i * each + k] = bare_microseconds() - start;
     }
     _exit(0);
   }
-  double start = microseconds();
+  double start = bare_microseconds();
   close(gate[0]);
   close(gate[1]);
   int status, failures = 0;
   while (wait(&status) > 0) failures += status != 0;
-  double time = microseconds() - start;
+  double time = bare_microseconds() - start;
   qsort(latencies, (size_t)all, sizeof(double), by_value);
   printf("%f %f %f %f %d\n", all / time * 1e6, latencies[all / 2],
          latencies[(size_t)(all * 0.99)], latencies[all - 1], *refused);

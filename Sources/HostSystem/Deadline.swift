@@ -40,6 +40,13 @@ package func nanosecondsSinceBoot() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
+/// Waits (nanosleep(2)).
+package func pause(for duration: Duration) {
+  var wanted = duration.timespec
+  var left = timespec()
+  while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
+}
+
 extension Duration {
   /// The duration in whole nanoseconds, clamped to what a `UInt64` can say.
   package var nanoseconds: UInt64 {

@@ -17,10 +17,3 @@ package struct Terminal: Sendable {
     return Terminal(columns: Int(size.ws_col), rows: Int(size.ws_row))
   }
 }
-
-/// Waits (nanosleep(2)).
-package func pause(for duration: Duration) {
-  var wanted = duration.timespec
-  var left = timespec()
-  while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
-}

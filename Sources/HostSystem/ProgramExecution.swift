@@ -6,8 +6,8 @@ package struct ProgramExecution {
   /// Its name or path, and its arguments, the first of which is the name again;
   /// bytes, for neither has to be UTF-8.
   package var arguments: [[UInt8]]
-  /// Variables to set.
-  package var environment: [(name: String, value: String)] = []
+  /// Variables to set, or, for `nil`, to unset.
+  package var environment: [(name: String, value: String?)] = []
   /// Sockets to hand over, from descriptor 3 on, as a service manager does it
   /// (sd_listen_fds(3)), and their names.
   package var sockets: [(socket: FileDescriptor, name: String)] = []
@@ -24,7 +24,9 @@ package struct ProgramExecution {
   ///
   /// - Returns: Only where it cannot: why not.
   package func run() -> Errno {
-    for (name, value) in environment { setenv(name, value, 1) }
+    for (name, value) in environment {
+      if let value { setenv(name, value, 1) } else { unsetenv(name) }
+    }
     if !sockets.isEmpty {
       do {
         try handOverSockets()

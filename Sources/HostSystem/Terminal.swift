@@ -7,6 +7,12 @@ package struct Terminal: Sendable {
   /// How many lines it has.
   package let rows: Int
 
+  /// Whether it is one that can be written over, with bold letters.
+  package var hasCursor: Bool {
+    let name = environmentVariable("TERM")
+    return name != nil && name != "dumb"
+  }
+
   /// - Returns: `nil` where standard output is none.
   package static func onStandardOutput() -> Terminal? {
     guard isatty(STDOUT_FILENO) == 1 else { return nil }

@@ -26,6 +26,8 @@ package enum LedgerProblem: Hashable, Sendable {
   case symbolicLink
   /// The path names a directory, a device, a pipe…
   case notAFile
+  /// The file that the user named is something else.
+  case notALedger
   /// The file has more than one name.
   case hardLinks
   /// The directory is a link or a file.
@@ -79,6 +81,8 @@ extension LedgerProblem {
         + "remove it, or \(elsewhere)"
     case .notAFile:
       "the ledger '\(path)' is not a regular file; remove it, or \(elsewhere)"
+    case .notALedger:
+      "'\(path)' is no ledger, and is left as it is; remove it, or \(elsewhere)"
     case .hardLinks:
       "the ledger '\(path)' has more than one name (hard links); remove it, "
         + "or \(elsewhere)"

@@ -29,7 +29,8 @@ package final class Ledger: Sendable {
     at location: LedgerLocation, context: LedgerContext,
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
-    store = LedgerStore(at: location, context: context, warn: warn)
+    store = LedgerStore(
+      at: location, context: context, sparingForeignFiles: true, warn: warn)
   }
 
   package var location: LedgerLocation { store.location }

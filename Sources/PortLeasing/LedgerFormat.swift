@@ -34,6 +34,19 @@ package enum LedgerFormat {
   /// The size of a whole ledger, in bytes.
   package static let fileSize = headerSize + Int(UInt16.max) * recordSize
 
+  /// Whether a file that is no ledger now was one before it was damaged.
+  ///
+  /// It is as long as a ledger, or begins as one, as far as there is anything left.
+  ///
+  /// - Parameters:
+  ///   - word: Its first word, zeros where it is shorter.
+  ///   - size: How long it is, in bytes.
+  /// - Returns: Whether it was.
+  static func isRemnant(_ word: UInt64, size: Int) -> Bool {
+    let mask = size < 8 ? (1 << UInt64(size * 8)) - 1 : UInt64.max
+    return size == fileSize || word == magic & mask
+  }
+
   /// Where a port's record begins.
   package static func offset(of port: UInt16) -> Int {
     headerSize + (Int(port) - 1) * recordSize

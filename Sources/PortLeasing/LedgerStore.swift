@@ -5,14 +5,19 @@ import SystemPackage
 struct LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
+  /// Whether a file that the user named and that never was a ledger is an error,
+  /// and not set aside.
+  private let sparesForeignFiles: Bool
   private let warn: @Sendable (LedgerWarning) -> Void
 
   init(
     at location: LedgerLocation, context: LedgerContext,
+    sparingForeignFiles: Bool = false,
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
     self.location = location
     self.context = context
+    sparesForeignFiles = sparingForeignFiles && !location.isPrivate
     self.warn = warn
   }
 
@@ -114,6 +119,9 @@ struct LedgerStore: Sendable {
     }
     let words = try step { () throws(Errno) in try file.headerWords() }
     guard let header = LedgerHeader(words) else {
+      if sparesForeignFiles, !LedgerFormat.isRemnant(words[0], size: size) {
+        throw problem(.notALedger)
+      }
       try setAside(file)
       return nil
     }

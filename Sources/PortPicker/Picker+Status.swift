@@ -77,18 +77,26 @@ extension Picker {
     of ports: [UInt16], _ options: PickOptions
   ) throws(PortPickerError) -> [UInt16] {
     _ = try PickRequest(options: options).validatedPool()
-    let rest =
-      try askServers(of: options, "The ports go back to") {
-        client throws(PortPickerError) in
-        try client.giveBack(ports, within: options.timeout)
-      } ?? ports
-    if rest.isEmpty { return [] }
+    let answer = try askServers(of: options, "The ports go back to") {
+      client throws(PortPickerError) in
+      try client.giveBack(ports, within: options.timeout)
+    }
+    let rest = answer?.unknown ?? ports
+    let unknown = rest.isEmpty ? [] : try giveBackInLedger(rest, options)
+    if let refusal = answer?.refusal { throw refusal }
+    return unknown
+  }
+
+  /// - Returns: Those that nobody had.
+  private func giveBackInLedger(
+    _ ports: [UInt16], _ options: PickOptions
+  ) throws(PortPickerError) -> [UInt16] {
     let ledger = try openLedger()
     let deadline = Deadline(after: options.timeout)
     let returned = try convertingErrors { () throws(LeasingError) in
-      try ledger.giveBack(rest, isAlive: \.isAlive, deadline: deadline)
+      try ledger.giveBack(ports, isAlive: \.isAlive, deadline: deadline)
     }
-    return rest.filter { !returned.contains($0) }
+    return ports.filter { !returned.contains($0) }
   }
 
   private func ledgerContents(
@@ -207,25 +215,27 @@ extension PortServerClient {
 
   /// Gives ports back.
   ///
-  /// - Returns: Those that the server has no lease of.
+  /// - Returns: Those that the server has no lease of, and why it did not take
+  ///   back another one, if it did not.
   fileprivate func giveBack(
     _ ports: [UInt16], within timeout: Duration
-  ) throws(PortPickerError) -> [UInt16] {
+  ) throws(PortPickerError) -> (unknown: [UInt16], refusal: PortPickerError?) {
     var conversation = try ServerConversation(with: self, timeout: timeout)
     var unknown: [UInt16] = []
+    var refusal: PortPickerError?
     for port in ports {
       switch try conversation.ask(.returnPorts([port])) {
       case .done: break
       case .refused(let error) where error.code == .notLeased:
         unknown.append(port)
-      case .refused(let error): throw failure(error)
+      case .refused(let error): refusal = failure(error)
       case .versionOneOnly:
         throw tooOld(
           "has no way to give ports back; they come back when their "
             + "process ends")
       }
     }
-    return unknown
+    return (unknown, refusal)
   }
 
   /// The words behind `ok`; `nil` where the server knows only version 1.

@@ -55,6 +55,12 @@ struct ServerLease: ~Copyable {
             !isContiguous
               || zip(more, more.dropFirst()).allSatisfy({ $0 &+ 1 == $1 })
           else { throw client.malformed }
+        case .refused(let error) where error.code == .exhausted:
+          throw PortPickerError(
+            .poolExhausted,
+            "the port server at '\(client.address.text)' has no \(count) ports "
+              + "left\(isContiguous ? " in a row" : ""): \(error.text); end "
+              + "processes that hold ports, or unset PORTSERVER_ADDRESS")
         case .refused(let error): throw client.failure(error)
         case .versionOneOnly: return nil
         }

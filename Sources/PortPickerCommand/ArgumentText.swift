@@ -17,7 +17,9 @@ enum ArgumentText {
       throw PortPickerError(
         .invalidArgument,
         "PID is '\(text)'; the pid of a running process is expected, such as "
-          + "$$ in a shell")
+          + "$$ in a shell"
+          + (text.contains { $0.isLetter }
+            ? "; the commands are run, return, status, check, doctor" : ""))
     }
     return pid
   }
@@ -43,6 +45,9 @@ enum ArgumentText {
   static func count(_ text: String) throws -> Int {
     guard let count = decimalInteger(Array(text.utf8)), count > 0 else {
       throw ValidationError("a number of ports, 1 or more, is expected")
+    }
+    guard count <= Int(UInt16.max) else {
+      throw ValidationError("there are no more than 65535 ports")
     }
     return count
   }

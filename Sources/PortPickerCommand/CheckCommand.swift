@@ -27,7 +27,7 @@ struct CheckCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Flag(help: "Print nothing.")
+  @Flag(help: "Print nothing on standard output.")
   var quiet = false
 
   @Option(
@@ -75,7 +75,7 @@ struct CheckCommand: ParsableCommand {
     } else {
       isWell = true
     }
-    let uses = try PortUse.of(port, source.pickOptions())
+    let uses = try PortUse.of(port, leases: quiet ? [] : leases())
     if wait == nil, waitListening == nil { isWell = uses.allSatisfy(\.isFree) }
     if json {
       try print(
@@ -87,6 +87,17 @@ struct CheckCommand: ParsableCommand {
           .joined(separator: "\n"))
     }
     if !isWell { throw ExitCode(1) }
+  }
+
+  /// Whose the ports are; that this cannot be told is no reason not to tell how
+  /// they are used.
+  private func leases() -> [(lease: PortLease, origin: String)] {
+    do throws(PortPickerError) {
+      return try Picker.shared.leases(of: port, source.pickOptions())
+    } catch {
+      complain("warning: \(error)", as: "portpicker")
+      return []
+    }
   }
 
   /// Waits until no port is as it should not be.

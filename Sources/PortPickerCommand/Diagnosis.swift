@@ -71,7 +71,9 @@ extension Diagnosis {
       let status = try portSourceStatus(options: asked)
       guard case .ledger(let path) = status.origin else { return }
       say(.ok, "ledger", "\(path) can be used")
-      if path.hasPrefix("/tmp/") {
+      if path.hasPrefix("/tmp/"),
+        environmentVariable("PORTPICKER_LEDGER") == nil
+      {
         say(
           .note, "ledger",
           "it is in /tmp, for /dev/shm is not to be had; whoever has another "

@@ -23,11 +23,10 @@ struct PortUse {
 
   /// Looks at ports.
   ///
-  /// - Throws: What the system is short of, or why leases cannot be had.
+  /// - Throws: What the system is short of.
   static func of(
-    _ ports: [UInt16], _ options: PickOptions
+    _ ports: [UInt16], leases: [(lease: PortLease, origin: String)]
   ) throws(PortPickerError) -> [PortUse] {
-    let leases = try Picker.shared.leases(of: ports, options)
     // First the sockets: a probe might be seen among them.
     let sockets = try failing("the sockets of a port cannot be listed") {
       () throws(Errno) in

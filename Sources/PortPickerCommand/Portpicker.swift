@@ -121,12 +121,23 @@ extension Portpicker {
     } catch {
       let code = root.exitCode(for: error)
       // That is how --help and --version end.
-      if code == .success { root.exit(withError: error) }
+      if code == .success { exit(printing: root.fullMessage(for: error)) }
       // What there is to say was said.
       if error is ExitCode { exitProcess(with: code.rawValue) }
       complain(root.message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
     }
+  }
+
+  /// Prints a help text, or the like, and exits.
+  private static func exit(printing text: String) -> Never {
+    do throws(PortPickerError) {
+      try print(text)
+    } catch {
+      complain("\(error)", as: "portpicker")
+      exitProcess(with: 1)
+    }
+    exitProcess(with: 0)
   }
 
   /// Whether an argument is the name of a command.

@@ -89,6 +89,12 @@ struct RunCommand: ParsableCommand {
     program.environment =
       [(env, "\(pick.ports[0])")]
       + pick.ports.enumerated().map { ("\(env)\($0 + 1)", "\($1)") }
+    // Those that a run around this one has set are not this one's.
+    var number = count + 1
+    while environmentVariable("\(env)\(number)") != nil {
+      program.environment.append(("\(env)\(number)", nil))
+      number += 1
+    }
     for (index, sockets) in pick.sockets.enumerated() {
       guard let (tcp, udp) = sockets.release() else { continue }
       program.sockets.append((tcp, "port\(index + 1)"))
@@ -100,7 +106,9 @@ struct RunCommand: ParsableCommand {
   private func fail(with error: Errno, _ name: [UInt8]) -> Never {
     let text = String(decoding: name, as: UTF8.self)
     if error == .noSuchFileOrDirectory {
-      complain("'\(text)': no such program", as: "portpicker")
+      complain(
+        "'\(text)': no such program, or none that its first line names",
+        as: "portpicker")
       exitProcess(with: 127)
     }
     complain("'\(text)' cannot be run: \(error)", as: "portpicker")

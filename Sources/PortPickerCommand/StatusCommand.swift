@@ -42,10 +42,11 @@ struct StatusCommand: ParsableCommand {
           .joined(separator: "\n"))
       return
     }
-    guard Terminal.onStandardOutput() != nil else {
+    guard Terminal.onStandardOutput()?.hasCursor == true else {
       throw PortPickerError(
         .invalidArgument,
-        "--watch needs a terminal; leave it out, or use --json")
+        "--watch needs a terminal that can be written over; leave it out, or "
+          + "use --json")
     }
     while true {
       // The terminal may have another size by now.
@@ -103,7 +104,8 @@ extension PortSourceStatus {
         ageText(lease.age), lease.command ?? "?")
     }
     if !table.isEmpty {
-      let isPlain = terminal == nil || environmentVariable("NO_COLOR") != nil
+      let isPlain =
+        terminal?.hasCursor != true || environmentVariable("NO_COLOR") != nil
       lines.append("")
       lines += table.lines(
         width: terminal?.columns,
@@ -114,7 +116,8 @@ extension PortSourceStatus {
     let room = max(terminal.rows - 1, 1)
     if lines.count <= room { return lines }
     let hidden = lines.count - room + 1
-    return lines.prefix(room - 1) + ["… and \(hidden) more"]
+    return lines.prefix(room - 1)
+      + ["… and \(hidden) more".cut(to: terminal.columns)]
   }
 
   fileprivate var json: JSON {

@@ -8,8 +8,14 @@ package enum VersionTwoReply: Hashable, Sendable {
   case item(String)
 
   /// Reads a line, without its LF.
+  ///
+  /// What is not printable ASCII, and so not of the protocol, becomes `?`: the
+  /// words may end up on a terminal.
   package init(parsing line: some Sequence<UInt8>) {
-    let text = String(decoding: Array(line), as: UTF8.self)
+    let bytes = line.map {
+      (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?")
+    }
+    let text = String(decoding: bytes, as: UTF8.self)
     let words = text.split(separator: " ", maxSplits: 2).map { String($0) }
     switch words.first {
     case "ok":

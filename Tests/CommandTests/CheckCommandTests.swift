@@ -125,6 +125,27 @@ import Testing
     #expect(result.errors.contains("is not a regular file"))
   }
 
+  @Test func aDeadServerDoesNotKeepItFromTellingWhoListens() throws {
+    let socket = try TestSocket(
+      .tcp, at: .loopbackIPv4, port: port, listening: true)
+    let dead: [String: String?] = [
+      "PORTSERVER_ADDRESS": "@nobody-\(UUID())",
+      "PORTPICKER_REQUIRE_SERVER": "1",
+    ]
+    let quiet = try fixture.portpicker(
+      ["check", "--quiet", "--wait-listening", "60", "\(port)"],
+      environment: dead
+    ).run()
+    #expect(quiet.status == 0)
+    #expect(quiet.output == "" && quiet.errors == "")
+    let loud = try fixture.portpicker(["check", "\(port)"], environment: dead)
+      .run()
+    #expect(loud.status == 1)
+    #expect(rows(loud).count == 2)
+    #expect(loud.errors.contains("cannot be reached"))
+    withExtendedLifetime(socket) {}
+  }
+
   @Test func severalPorts() throws {
     let other = try unusedTestPort()
     let socket = try TestSocket(.udp, at: .anyIPv4, port: other)

@@ -37,6 +37,17 @@ import Testing
       ports == [first, first, first + 1, first + 2, first, first + 2])
   }
 
+  @Test func aRunInARunHasItsOwnPorts() throws {
+    let result = try run(
+      "--count", "3", "--", Command.portpickerPath, "run", "--", "env")
+    let names = result.output.split(separator: "\n").map {
+      $0.prefix { $0 != "=" }
+    }
+    #expect(
+      names.filter { $0.hasPrefix("PORT") && !$0.contains("_") }.sorted()
+        == ["PORT", "PORT1"])
+  }
+
   @Test func itBecomesTheProgram() throws {
     let process = try fixture.portpicker([
       "run", "--", "sh", "-c", "echo $PORT $$; exec sleep 100000",
@@ -65,7 +76,8 @@ import Testing
     #expect(missing.status == 127)
     #expect(
       missing.errors
-        == "portpicker: 'no-such-program-at-all': no such program\n")
+        == "portpicker: 'no-such-program-at-all': no such program, or none "
+        + "that its first line names\n")
     let file = fixture.directory.file("text")
     try Data("echo\n".utf8).write(to: URL(filePath: file))
     let refused = try run("--", file)
@@ -86,6 +98,7 @@ import Testing
     (["--env", "", "--", "echo"], "the name of a variable"),
     (["--env", "A=B", "--", "echo"], "the name of a variable"),
     (["--count", "0", "--", "echo"], "1 or more"),
+    (["--count", "9223372036854775807", "--", "echo"], "no more than 65535"),
   ])
   func whatMakesNoSenseIsSaid(arguments: [String], text: String) throws {
     let result = try fixture.portpicker(["run"] + arguments).run()

@@ -141,6 +141,7 @@ import Testing
         ],
         environment: [
           "PORTPICKER_LEDGER": fixture.ledger, "NO_COLOR": nil,
+          "TERM": "vt100",
         ])
     }
     func lines(_ command: Command) throws -> [Substring] {
@@ -154,6 +155,9 @@ import Testing
     #expect(!plain.joined().contains("\u{1B}"))
     let bold = try lines(onTerminal(""))
     #expect(bold.contains { $0.hasPrefix("\u{1B}[1mPORT") }, "\(bold)")
+
+    let dumb = try lines(onTerminal("", "export TERM=dumb;"))
+    #expect(!dumb.joined().contains("\u{1B}"))
 
     // Watched, it stays on the screen, and is shown again and again.
     let watch = try onTerminal("--watch").start()

@@ -100,9 +100,19 @@ import Testing
     #expect(test.warnings.all == [.overlong(path: test.path)])
   }
 
-  @Test func aForeignFileIsSetAside() throws {
+  @Test func aForeignFileIsLeftAsItIs() throws {
     let test = try TestLedger()
     let thesis = Array("This is no ledger, and somebody needs it.".utf8)
+    try test.write(thesis)
+    try expectProblem(.notALedger) { _ = try test.ledger.lease(pool, to: .a) }
+    let kept = try #require(FileManager.default.contents(atPath: test.path))
+    #expect(Array(kept) == thesis)
+    #expect(test.warnings.all.isEmpty)
+  }
+
+  @Test func aFileThatWasALedgerIsSetAside() throws {
+    let test = try TestLedger()
+    let thesis = [UInt8](repeating: 0x5A, count: LedgerFormat.fileSize)
     try test.write(thesis)
     #expect(try test.ledger.drain(pool, to: .a).count == 10)
     let newPath = test.path + ".set-aside-1"

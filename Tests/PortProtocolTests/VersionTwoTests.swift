@@ -101,6 +101,10 @@ import Testing
     #expect(reply("okay") == .item("okay"))
     #expect(reply("total-allocations 12") == .item("total-allocations 12"))
     #expect(reply("") == .item(""))
+    #expect(reply("ok \u{1B}[2J") == .ok(["?[2J"]))
+    #expect(
+      reply("error limit ü\u{7}")
+        == .error(VersionTwoError(.limit, "???")))
   }
 
   @Test func anErrorIsOneLineOfASCII() {

@@ -125,7 +125,7 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" json' -l 'json' -d 'Print JSON.'
-complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" quiet' -l 'quiet' -d 'Print nothing.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" quiet' -l 'quiet' -d 'Print nothing on standard output.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait' -l 'wait' -d 'Wait so long, at most, until the ports are free.' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait-listening' -l 'wait-listening' -d 'Wait so long, at most, until something accepts connections on them.' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF

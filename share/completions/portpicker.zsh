@@ -134,7 +134,7 @@ _portpicker_check() {
     local -ar arg_specs=(
         '*:port:'
         '--json[Print JSON.]'
-        '--quiet[Print nothing.]'
+        '--quiet[Print nothing on standard output.]'
         '--wait[Wait so long, at most, until the ports are free.]:SECONDS:'
         '--wait-listening[Wait so long, at most, until something accepts connections on them.]:SECONDS:'
         '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'

@@ -228,7 +228,9 @@ extension PortServerClient {
       case .done: break
       case .refused(let error) where error.code == .notLeased:
         unknown.append(port)
-      case .refused(let error): refusal = failure(error)
+      case .refused(let error):
+        // The port makes sense; it is the server that does not take it.
+        refusal = PortPickerError(.serverRefused, failure(error).description)
       case .versionOneOnly:
         throw tooOld(
           "has no way to give ports back; they come back when their "

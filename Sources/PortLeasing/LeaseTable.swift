@@ -150,21 +150,23 @@ package struct LeaseTable {
       return Outcome(ports: row, portsChecked: looks.made)
     }
     var found: [UInt16] = []
+    var doubted: [UInt16] = []
     do throws(Errno) {
       while found.count < count {
         // Where it is clear that there are too few, nobody looks for them.
         guard found.count + unleasedCount >= count,
           let port = try findPort(on: ports, &looks)
         else { break }
+        if case .doubtful = self[port] { doubted.append(port) }
         move(port, to: .leased(lease))
         found.append(port)
       }
     } catch {
-      takeBack(found)
+      putBack(found, doubted)
       throw error
     }
     if found.count < count {
-      takeBack(found)
+      putBack(found, doubted)
       found = []
     }
     return Outcome(ports: found, portsChecked: looks.made)
@@ -181,6 +183,13 @@ package struct LeaseTable {
       count += 1
     }
     return count
+  }
+
+  /// Undoes leases that did not suffice; those that somebody may have are in doubt
+  /// again.
+  private mutating func putBack(_ found: [UInt16], _ doubted: [UInt16]) {
+    takeBack(found)
+    for port in doubted { distrust(port) }
   }
 
   /// Takes back ports; those that are not leased are left alone.

@@ -85,8 +85,9 @@ extension Picker {
   private func lease(
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick {
-    // One port is had from every server, and with one message less.
-    if request.count > 1,
+    // One port is had from every server, and with one message less. By version 1
+    // the number 1 is no process, though it is a container's main one.
+    if request.count > 1 || holder.isOwn && holder.pid == 1,
       let pick = try leaseSeveral(request, holder, from: client)
     {
       return pick
@@ -106,8 +107,10 @@ extension Picker {
       timeout: request.options.timeout)
     var ports: [UInt16] = []
     var unusable: [UInt16] = []
+    var failures: [UInt16] = []
     do throws(PortPickerError) {
       while ports.count < request.count {
+        if failures.count >= 16 { throw Self.unusable(failures) }
         guard
           let more = try lease.take(
             request.count - ports.count, isContiguous: request.isContiguous)
@@ -117,9 +120,9 @@ extension Picker {
             ports.append(port)
           } else {
             unusable.append(port)
+            failures.append(port)
           }
         }
-        if unusable.count >= 16 { throw Self.unusable(unusable) }
         if request.isContiguous, ports.count < request.count {
           // A row with a gap is none; it stays ours until there is a better one.
           unusable += ports
@@ -132,7 +135,7 @@ extension Picker {
       throw error
     }
     lease.giveBack(unusable)
-    got(ports, from: ServedPort(client: client, isOwn: holder.isOwn))
+    got(ports, from: ServedPort(client: client, holder))
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)
@@ -175,7 +178,7 @@ extension Picker {
       throw error
     }
     if holder.isOwn { gotFree(unusable) }
-    got(ports, from: ServedPort(client: client, isOwn: holder.isOwn))
+    got(ports, from: ServedPort(client: client, holder))
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)
@@ -195,10 +198,13 @@ extension Picker {
         with: place.client, timeout: timeout)
       while let port = kept.popFirst() {
         // From now on it may be somebody else's, whether an answer comes or not.
-        switch try conversation.ask(.returnPorts([port])) {
+        // It names the process: if that has ended, the port may be another's.
+        switch try conversation.ask(.returnPorts([port], pid: place.pid)) {
         case .done: break
-        // The server has forgotten it.
-        case .refused(let error) where error.code == .notLeased: break
+        // It was given back by others, or with its process, or forgotten.
+        case .refused(let error)
+        where error.code == .notLeased || error.code == .noSuchProcess:
+          break
         case .refused(let error): throw place.client.failure(error)
         case .versionOneOnly:
           if place.isOwn { gotFree([port] + kept) }
@@ -242,6 +248,12 @@ extension Picker {
         .invalidArgument,
         "PORTPICKER_REQUIRE_SERVER is '\(value)'; 1 or 0 is expected")
     }
+  }
+}
+
+extension Picker.ServedPort {
+  init(client: PortServerClient, _ holder: Holder) {
+    self.init(client: client, pid: holder.pid, isOwn: holder.isOwn)
   }
 }
 

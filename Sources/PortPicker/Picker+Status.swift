@@ -224,7 +224,7 @@ extension PortServerClient {
     var unknown: [UInt16] = []
     var refusal: PortPickerError?
     for port in ports {
-      switch try conversation.ask(.returnPorts([port])) {
+      switch try conversation.ask(.returnPorts([port], pid: nil)) {
       case .done: break
       case .refused(let error) where error.code == .notLeased:
         unknown.append(port)

@@ -58,7 +58,9 @@ package final class Picker: Sendable {
   /// A port that a server gave.
   struct ServedPort: Hashable {
     let client: PortServerClient
-    /// Whether it is for this process, and not for another.
+    /// The process that it is for.
+    let pid: Int32
+    /// Whether that is this process.
     let isOwn: Bool
   }
 

@@ -77,7 +77,7 @@ struct ServerLease: ~Copyable {
   /// Where that fails, they come back with the process that they are for.
   mutating func giveBack(_ ports: [UInt16]) {
     try? inParts(ports) { part throws(PortPickerError) in
-      _ = try conversation.ask(.returnPorts(part))
+      _ = try conversation.ask(.returnPorts(part, pid: pid ?? currentPID()))
     }
   }
 }

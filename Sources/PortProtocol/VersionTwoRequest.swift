@@ -4,8 +4,9 @@
 package enum VersionTwoRequest: Hashable, Sendable {
   /// `lease [pid=P] [count=N] [contiguous]`.
   case lease(LeaseOrder)
-  /// `return PORT…`.
-  case returnPorts([UInt16])
+  /// `return [pid=P] PORT…`: if they are the process's, or, without one, whoever
+  /// has them.
+  case returnPorts([UInt16], pid: Int32?)
   /// `leases [PORT…]`: of these ports, or, where none is named, of all.
   case leases([UInt16])
   /// `stats`.
@@ -40,7 +41,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
       guard !arguments.isEmpty else {
         throw .malformed("return names no port: return PORT...")
       }
-      self = .returnPorts(try Self.ports(parsing: arguments))
+      self = try Self.returning(arguments)
     } else if word.elementsEqual("leases".utf8) {
       self = .leases(try Self.ports(parsing: arguments))
     } else if word.elementsEqual("stats".utf8) {
@@ -68,12 +69,28 @@ package enum VersionTwoRequest: Hashable, Sendable {
       ["lease"] + (order.pid.map { ["pid=\($0)"] } ?? [])
         + (order.count == 1 ? [] : ["count=\(order.count)"])
         + (order.isContiguous ? ["contiguous"] : [])
-    case .returnPorts(let ports): ["return"] + ports.map { "\($0)" }
+    case .returnPorts(let ports, let pid):
+      ["return"] + (pid.map { ["pid=\($0)"] } ?? []) + ports.map { "\($0)" }
     case .leases(let ports): ["leases"] + ports.map { "\($0)" }
     case .statistics: ["stats"]
     case .pool: ["pool"]
     case .version: ["version"]
     }
+  }
+
+  private static func returning(
+    _ arguments: ArraySlice<ArraySlice<UInt8>>
+  ) throws(VersionTwoError) -> VersionTwoRequest {
+    guard let first = arguments.first, first.starts(with: "pid=".utf8) else {
+      return .returnPorts(try ports(parsing: arguments), pid: nil)
+    }
+    guard let pid = Int32(digits: first.dropFirst(4)) else {
+      throw .malformed("'\(text(first))' is no pid; a number is expected")
+    }
+    guard arguments.count > 1 else {
+      throw .malformed("return names no port: return [pid=P] PORT...")
+    }
+    return .returnPorts(try ports(parsing: arguments.dropFirst()), pid: pid)
   }
 
   private static func alone(

@@ -87,6 +87,8 @@ struct Peer {
   /// The process that connected, once it was looked up: a connection may outlive
   /// it, and its pid then be another process's.
   var identity: ProcessIdentity?
+  /// Whether it had ended already when it was looked up.
+  var hasEnded = false
 
   var user: UInt32 { credentials.user }
 }

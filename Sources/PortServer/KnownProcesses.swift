@@ -12,8 +12,9 @@ struct KnownProcesses: ~Copyable {
   private var watchedCount = 0
   /// How many pidfds there may be.
   private let descriptorLimit: Int
-  /// Those without a pidfd; some of them may be gone by now.
+  /// Those without a pidfd, and where each of them stands here.
   private var unwatched: [Int32] = []
+  private var unwatchedIndices: [Int32: Int] = [:]
   private var nextUnwatched = 0
 
   init(descriptorLimit: Int) throws(Errno) {
@@ -40,7 +41,7 @@ struct KnownProcesses: ~Copyable {
     let pid = process.pid
     byPID[pid] = process
     guard let descriptor = process.raw else {
-      unwatched.append(pid)
+      addUnwatched(pid)
       return
     }
     do {
@@ -48,7 +49,7 @@ struct KnownProcesses: ~Copyable {
       watchedCount += 1
     } catch {
       process.closeDescriptor()
-      unwatched.append(pid)
+      addUnwatched(pid)
       throw error
     }
   }
@@ -59,6 +60,25 @@ struct KnownProcesses: ~Copyable {
     if let descriptor = process.raw {
       ends.forget(descriptor)
       watchedCount -= 1
+    } else {
+      removeUnwatched(process.pid)
+    }
+  }
+
+  private mutating func addUnwatched(_ pid: Int32) {
+    if unwatchedIndices[pid] != nil { return }
+    unwatchedIndices[pid] = unwatched.count
+    unwatched.append(pid)
+  }
+
+  private mutating func removeUnwatched(_ pid: Int32) {
+    guard let index = unwatchedIndices.removeValue(forKey: pid),
+      let last = unwatched.popLast()
+    else { return }
+    // The last one takes its place.
+    if index < unwatched.count {
+      unwatched[index] = last
+      unwatchedIndices[last] = index
     }
   }
 
@@ -90,18 +110,19 @@ struct KnownProcesses: ~Copyable {
   ) -> Bool {
     var wereAny = false
     for _ in 0..<min(limit, unwatched.count) {
+      if unwatched.isEmpty { break }
       if nextUnwatched >= unwatched.count { nextUnwatched = 0 }
-      if let process = byPID[unwatched[nextUnwatched]], process.raw == nil {
-        if !process.hasEnded {
-          nextUnwatched += 1
-          continue
-        }
-        remove(process)
-        body(process)
-        wereAny = true
+      guard let process = byPID[unwatched[nextUnwatched]] else {
+        removeUnwatched(unwatched[nextUnwatched])
+        continue
       }
-      unwatched.swapAt(nextUnwatched, unwatched.count - 1)
-      unwatched.removeLast()
+      if !process.hasEnded {
+        nextUnwatched += 1
+        continue
+      }
+      remove(process)
+      body(process)
+      wereAny = true
     }
     return wereAny
   }

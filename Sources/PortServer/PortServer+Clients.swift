@@ -140,8 +140,11 @@ extension PortServer {
         guard isTaken({ () throws(Errno) in try answer(request, of: client) })
         else { return false }
       }
-      // What is taken out of the reader has to be answered.
-      if client.hasMoreToTake || count == Self.requestBatch { break }
+      // What is taken out of the reader has to be answered. A request that
+      // walks over the pool is enough for a turn.
+      if client.hasMoreToTake || count == Self.requestBatch || step.isCostly {
+        break
+      }
       step = client.reader.next()
     }
     // Room to write is reported in the next turn, and then the rest is done.
@@ -235,6 +238,18 @@ extension PortServer {
   func warn(of denial: Denial) {
     if let (topic, text) = denial.warning {
       warnings.say(topic, to: log, text)
+    }
+  }
+}
+
+extension RequestReader.Step {
+  /// Whether to answer takes a look at what is known of each port.
+  fileprivate var isCostly: Bool {
+    guard case .versionTwo(.success(let request)) = self else { return false }
+    switch request {
+    case .lease(let order): return order.isContiguous
+    case .leases: return true
+    case .returnPorts, .statistics, .pool, .version: return false
     }
   }
 }

@@ -55,16 +55,23 @@ extension PortServer {
 
   /// Takes ports back that a client gives back, all of them or none.
   ///
+  /// - Parameters:
+  ///   - ports: The ports.
+  ///   - pid: Whose they have to be, in the client's pid namespace; `nil` for
+  ///     whoever has them.
+  ///   - peer: Who asks.
   /// - Throws: Why not.
   func takeBack(
-    _ ports: [UInt16], askedBy peer: Peer
+    _ ports: [UInt16], of pid: Int32?, askedBy peer: inout Peer
   ) throws(Denial) {
     var grants: [Grant] = []
     do {
       try reclaimEnded()
+      let named = try pid.map { try findHolder($0, for: &peer).identity }
       for port in ports {
         guard let lease = table.lease(of: port),
-          let holder = processes[lease.holder.pid]
+          let holder = processes[lease.holder.pid],
+          named == nil || lease.holder == named
         else { throw Denial.notLeased(port) }
         guard
           try mayDoAll(peer.user) || lease.user == peer.user
@@ -157,7 +164,8 @@ extension PortServer {
     _ pid: Int32?, for peer: inout Peer
   ) throws -> KnownProcess {
     // 0 is a process in a pid namespace that cannot be seen from here.
-    guard peer.credentials.pid != 0, let asker = try find(peer.credentials.pid)
+    guard peer.credentials.pid != 0, !peer.hasEnded,
+      let asker = try find(peer.credentials.pid)
     else { throw Denial.unknownNamespace }
     if let known = peer.identity, known != asker.identity {
       throw Denial.unknownNamespace
@@ -186,6 +194,12 @@ extension PortServer {
       found.namespacePIDs == ancestor.namespacePIDs
     else { throw Denial.gone }
     return holder
+  }
+
+  /// Which process a client is; `nil` where it has ended, or cannot be seen.
+  func identity(of peer: PeerCredentials) -> ProcessIdentity? {
+    guard peer.pid != 0, (try? reclaimEnded()) != nil else { return nil }
+    return (try? find(peer.pid))??.identity
   }
 
   /// The process with a pid; `nil` where there is none.

@@ -12,12 +12,14 @@ extension PortServer {
   func answer(
     _ request: Result<VersionTwoRequest, VersionTwoError>, of client: Client
   ) throws(Errno) {
+    _ = try? known(client)
     switch request {
     case .failure(let error):
       countMalformed()
       try client.send(error.bytes)
     case .success(.lease(let order)): try lease(order, to: client)
-    case .success(.returnPorts(let ports)): try takeBack(ports, from: client)
+    case .success(.returnPorts(let ports, let pid)):
+      try takeBack(ports, of: pid, from: client)
     case .success(.leases(let ports)):
       try send(
         ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]), to: client)
@@ -37,7 +39,10 @@ extension PortServer {
   /// - Throws: What `send(2)` says where the client is gone.
   func sendMore(to client: Client) throws(Errno) {
     try client.flush()
-    if !client.hasUntakenBytes, let list = client.list {
+    if client.hasUntakenBytes { return }
+    // Who takes a part in time has time for the next one.
+    client.answered(deadline: Deadline(after: options.clientTimeout))
+    if let list = client.list {
       try sendPart(of: list, to: client)
     }
   }
@@ -66,10 +71,11 @@ extension PortServer {
   }
 
   private func takeBack(
-    _ ports: [UInt16], from client: Client
+    _ ports: [UInt16], of pid: Int32?, from client: Client
   ) throws(Errno) {
     do throws(Denial) {
-      try takeBack(ports, askedBy: known(client))
+      var peer = try known(client)
+      try takeBack(ports, of: pid, askedBy: &peer)
     } catch {
       warn(of: error)
       try client.send(error.reply.bytes)
@@ -82,7 +88,10 @@ extension PortServer {
   /// Who a client is.
   private func known(_ client: Client) throws(Denial) -> Peer {
     if let peer = client.peer { return peer }
-    let peer = try peer(of: client.connection)
+    var peer = try peer(of: client.connection)
+    // Now, and not when it asks for ports: by then its pid may be another's.
+    peer.identity = identity(of: peer.credentials)
+    peer.hasEnded = peer.identity == nil
     client.peer = peer
     return peer
   }

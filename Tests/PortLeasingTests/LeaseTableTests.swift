@@ -201,6 +201,15 @@ import Testing
     #expect(try drain(.b) == [103, 100])
   }
 
+  @Test mutating func portsInDoubtThatDoNotSufficeStayInDoubt() throws {
+    table.distrust(100)
+    host.statuses = [101: .inUse]
+    #expect(try lease(.a, count: 5) == [])
+    host.statuses = [:]
+    host.now += 1_000_000_000
+    #expect(try drain(.b) == [102, 103, 104, 101, 100])
+  }
+
   @Test mutating func aProbeThatFailsCostsNoneOfSeveralPorts() throws {
     host.failures = [102: .tooManyOpenFiles]
     #expect(throws: Errno.tooManyOpenFiles) { try lease(.a, count: 3) }

@@ -115,6 +115,18 @@ import Testing
     }
   }
 
+  @Test func aPortThatIsAnothersByNowIsNotGivenBack() async {
+    await #expect(processExitsWith: .success) {
+      let server = try RunningServer(pool: try unusedTestPool(1))
+      let (first, second) = (try HolderProcess(), try HolderProcess())
+      let port = try pickUnusedPort(for: first.number, options: .from(server))
+      first.end()
+      #expect(try server.lease(for: second.number) == port)
+      #expect(try returnPort(port))
+      #expect(try server.lease(for: getpid()) == nil)
+    }
+  }
+
   @Test func aPortWhoseServerHasGoneIsUsedAgain() async {
     await #expect(processExitsWith: .success) {
       let server = try RunningServer(pool: try unusedTestPool(1))

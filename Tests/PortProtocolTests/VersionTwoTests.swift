@@ -26,8 +26,8 @@ import Testing
       ("lease contiguous count=3 pid=42", .lease(lease)),
       ("  lease\tcontiguous  count=3 pid=42 \r", .lease(lease)),
       ("lease count=160", .lease(LeaseOrder(count: 160))),
-      ("return 1", .returnPorts([1])),
-      ("return 15000 65535", .returnPorts([15000, 65535])),
+      ("return 1", .returnPorts([1], pid: nil)),
+      ("return 15000 65535", .returnPorts([15000, 65535], pid: nil)),
       ("leases", .leases([])),
       ("leases 80", .leases([80])),
       ("stats", .statistics), ("pool", .pool), ("version", .version),
@@ -41,7 +41,8 @@ import Testing
     "lease pid=4294967296", "lease count=0", "lease count=-1",
     "lease count=1_0", "lease count=1.5", "lease contiguous contiguous",
     "lease count=1 count=1", "lease pid=1 pid=1", "lease 5", "lease Contiguous",
-    "return", "return 0", "return 65536", "return x", "return 1,2", "leases 0",
+    "return", "return pid=1", "return pid=x 80", "return 80 pid=1",
+    "return 0", "return 65536", "return x", "return 1,2", "leases 0",
     "stats 1", "pool 1", "version 2", "lease count=99999999999999999999",
     "lease pid=٣",
   ])
@@ -62,7 +63,7 @@ import Testing
     // What is allowed fits into a line.
     let most = [UInt16](repeating: 65535, count: 160)
     let limit = VersionTwoRequest.maximumLineLength
-    #expect(VersionTwoRequest.returnPorts(most).bytes.count <= limit)
+    #expect(VersionTwoRequest.returnPorts(most, pid: .max).bytes.count <= limit)
     #expect(VersionTwoRequest.leases(most).bytes.count <= limit)
     #expect(VersionTwoReply.ok(ports: most).count <= limit)
   }
@@ -71,7 +72,8 @@ import Testing
     arguments: [
       .lease(LeaseOrder()),
       .lease(LeaseOrder(pid: 7, count: 2, isContiguous: true)),
-      .returnPorts([1, 2]), .leases([]), .leases([9]), .statistics, .pool,
+      .returnPorts([1, 2], pid: nil), .returnPorts([9], pid: 42), .leases([]),
+      .leases([9]), .statistics, .pool,
       .version,
     ] as [VersionTwoRequest])
   func whatIsWrittenIsRead(request: VersionTwoRequest) throws {

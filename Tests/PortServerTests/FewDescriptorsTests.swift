@@ -42,6 +42,26 @@ import Testing
     #expect(try server.descriptorCount() <= limit)
   }
 
+  @Test func whoAsksAgainAndAgainDoesNotHideTheEndOfAnother() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(20), descriptorLimit: Self.few)
+    let leases = try lease(19, from: server)
+    // More processes without ports than are remembered, and without descriptors.
+    let others = try (0..<40).map { _ in try HolderProcess() }
+    for _ in 0..<50 {
+      for other in others {
+        let port = try #require(try server.lease(for: other.number))
+        let client = try UnixClient(connectingTo: server.address)
+        try client.send("return \(port)\n")
+        #expect(try client.receiveLine() == "ok")
+      }
+    }
+    leases[18].holder.end()
+    #expect(try server.lease(for: getpid()) != nil)
+    // One was free before; this one is the holder's.
+    #expect(try server.lease(for: getpid()) == leases[18].port)
+  }
+
   @Test func theEndOfAHolderIsFoundThoughNobodyAsks() throws {
     let server = try RunningServer(
       pool: try unusedTestPool(20), descriptorLimit: Self.few, ["--debug"])

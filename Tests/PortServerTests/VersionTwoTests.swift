@@ -108,6 +108,19 @@ import Testing
     #expect(try server.leaseAll().count == 20)
   }
 
+  @Test func aPortIsReturnedOnlyForWhoHasIt() throws {
+    let (one, other) = (try HolderProcess(), try HolderProcess())
+    let port = try #require(try server.lease(for: one.number))
+    #expect(
+      try converse("return pid=\(other.pid) \(port)")
+        == ["error not-leased port \(port) is not leased"])
+    #expect(try converse("return pid=\(one.pid) \(port)") == ["ok"])
+    one.end()
+    #expect(
+      try converse("return pid=\(one.pid) \(port)").first?
+        .hasPrefix("error no-such-process ") == true)
+  }
+
   @Test func whatIsReturnedIsWrittenDown() throws {
     let directory = try TemporaryDirectory()
     let pool = try unusedTestPool(2)

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -68,6 +70,34 @@ int chs_signal_next(int descriptor) {
 
 int chs_reserve_space(int descriptor, off_t offset, off_t count) {
   return fallocate(descriptor, 0, offset, count);
+}
+
+static _Thread_local sigjmp_buf *volatile store_failed;
+
+static void on_bus_error(int number) {
+  if (store_failed != NULL) siglongjmp(*store_failed, 1);
+  // Somebody else's access: it is made again, and ends the process.
+  signal(number, SIG_DFL);
+}
+
+int chs_guard_stores(void) {
+  // The handler is left by a jump, so it must not block its signal.
+  struct sigaction action = {.sa_handler = on_bus_error,
+                             .sa_flags = SA_NODEFER};
+  return sigaction(SIGBUS, &action, NULL);
+}
+
+int chs_store(void *destination, const void *source, size_t count) {
+  sigjmp_buf here;
+  if (sigsetjmp(here, 0) != 0) {
+    store_failed = NULL;
+    errno = EFAULT;
+    return -1;
+  }
+  store_failed = &here;
+  memcpy(destination, source, count);
+  store_failed = NULL;
+  return 0;
 }
 
 int chs_rename_without_replacing(const char *from, const char *to) {

@@ -50,3 +50,11 @@ package struct Descriptor: ~Copyable, Sendable {
     return raw
   }
 }
+
+/// Whether there is something to read from a descriptor, or nobody is there any
+/// more to send it (poll(2)).
+func isReadable(_ descriptor: FileDescriptor) -> Bool {
+  var events = pollfd(
+    fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+  return poll(&events, 1, 0) > 0
+}

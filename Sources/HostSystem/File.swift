@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// An open file, read and written at offsets.
 package struct File: ~Copyable, Sendable {
-  private let descriptor: Descriptor
+  let descriptor: Descriptor
 
   /// Opens a file for reading and writing, never through a symbolic link.
   ///

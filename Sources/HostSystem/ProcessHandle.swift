@@ -83,10 +83,7 @@ package struct ProcessHandle: ~Copyable {
 
   /// Whether the process has ended, reaped or not.
   package var hasEnded: Bool {
-    guard let raw else { return !identity.isAlive }
-    var death = pollfd(
-      fd: raw.rawValue, events: Int16(POLLIN), revents: 0)
-    return poll(&death, 1, 0) > 0
+    raw.map(isReadable) ?? !identity.isAlive
   }
 
   /// Does without a descriptor from now on.

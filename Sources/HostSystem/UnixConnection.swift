@@ -25,24 +25,56 @@ package struct UnixConnection: ~Copyable {
     case end
   }
 
-  /// Receives what has arrived.
+  /// Looks at what has arrived, and leaves it there; ``discard(_:)`` takes it
+  /// away.
   ///
-  /// - Parameter buffer: Where to put it; as much as it holds is taken.
+  /// The kernel tells a peer that waits for something whenever what it has sent is
+  /// taken away, and wakes it for nothing. One that is answered first has woken
+  /// by then. A connection that is closed before that is reset.
+  ///
+  /// - Parameter buffer: Where to put it; as much as it holds is looked at.
   /// - Returns: What there was.
   /// - Throws: What `recv(2)` says, such as `Errno.connectionReset`.
-  package func receive(
+  package func peek(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Received {
     do {
-      let count = try systemCall {
-        recv(
-          descriptor.raw.rawValue, buffer.baseAddress, buffer.count,
-          Int32(MSG_DONTWAIT))
-      }
+      let count = try receive(into: buffer, Int32(MSG_PEEK))
       return count == 0 ? .end : .bytes(count)
     } catch {
       guard error == .wouldBlock else { throw error }
       return .nothing
+    }
+  }
+
+  /// Takes away what was looked at.
+  ///
+  /// - Parameter count: How many bytes, at most ``maximumPeekLength``.
+  package func discard(_ count: Int) {
+    var rest = count
+    withUnsafeTemporaryAllocation(
+      byteCount: Self.maximumPeekLength, alignment: 1
+    ) { buffer in
+      while rest > 0 {
+        let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<rest])
+        guard let taken = try? receive(into: piece, 0), taken > 0 else {
+          return
+        }
+        rest -= taken
+      }
+    }
+  }
+
+  /// How many bytes can be looked at.
+  package static let maximumPeekLength = 1024
+
+  private func receive(
+    into buffer: UnsafeMutableRawBufferPointer, _ flags: Int32
+  ) throws(Errno) -> Int {
+    try systemCall {
+      recv(
+        descriptor.raw.rawValue, buffer.baseAddress, buffer.count,
+        Int32(MSG_DONTWAIT) | flags)
     }
   }
 

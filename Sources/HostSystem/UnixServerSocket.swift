@@ -78,6 +78,12 @@ package struct UnixServerSocket: ~Copyable {
   /// What turns readable when somebody connects.
   package var raw: FileDescriptor { descriptor.raw }
 
+  /// Whether a connection waits to be accepted.
+  ///
+  /// To ask costs little. To accept where none waits costs much, as the kernel
+  /// makes a socket for it first.
+  package var hasPendingConnection: Bool { isReadable(descriptor.raw) }
+
   /// Accepts a connection, if one waits.
   ///
   /// - Returns: `nil` where none does.

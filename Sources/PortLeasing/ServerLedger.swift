@@ -37,6 +37,7 @@ package final class ServerLedger {
     file = try Self.openLocked(store)
     let (file, ports) = (file, ports)
     try store.step { () throws(Errno) in try file.reserveSpace(for: ports) }
+    file.mapRecords()
   }
 
   package var path: String { store.location.path }
@@ -94,6 +95,7 @@ package final class ServerLedger {
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)
     }
+    file.mapRecords()
     return true
   }
 

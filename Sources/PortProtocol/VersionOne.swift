@@ -38,9 +38,9 @@ package enum VersionOneReply: Hashable, Sendable {
   case malformed
 
   /// Calls `body` with the bytes that a server sends with a port.
-  package static func withBytes<Result>(
-    of port: UInt16, _ body: (UnsafeRawBufferPointer) -> Result
-  ) -> Result {
+  package static func withBytes(
+    of port: UInt16, _ body: (UnsafeRawBufferPointer) -> Void
+  ) {
     withUnsafeTemporaryAllocation(byteCount: 6, alignment: 1) { buffer in
       var start = buffer.count - 1
       buffer[start] = UInt8(ascii: "\n")
@@ -50,7 +50,7 @@ package enum VersionOneReply: Hashable, Sendable {
         buffer[start] = UInt8(ascii: "0") + UInt8(rest % 10)
         rest /= 10
       } while rest > 0
-      return body(UnsafeRawBufferPointer(rebasing: buffer[start...]))
+      body(UnsafeRawBufferPointer(rebasing: buffer[start...]))
     }
   }
 

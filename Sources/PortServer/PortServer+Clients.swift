@@ -8,20 +8,22 @@ extension PortServer {
   /// arrived already.
   func greet(_ connection: consuming UnixConnection) {
     var reader = RequestReader()
-    let step = receive(from: connection, into: &reader)
+    let piece = receive(from: connection, into: &reader)
     // As is usual: then nothing has to be remembered of it.
-    switch step {
+    switch piece.step {
     case .versionOne(let request):
       answer(request, on: connection)
+      connection.discard(piece.length)
       return
     case .malformed:
       countMalformed()
+      connection.discard(piece.length)
       return
     case .versionTwo, .broken, .incomplete, .end: break
     }
     let client = Client(
       connection, reader, deadline: Deadline(after: options.clientTimeout))
-    guard serve(client, step) else { return }
+    guard serve(client, piece) else { return }
     if clients.count >= maxClients, let idleClient { clients[idleClient] = nil }
     let number = client.connection.raw
     let token = EventSource.client(number.rawValue).token
@@ -59,9 +61,9 @@ extension PortServer {
   /// Takes what a client has sent as all that it ever will, and answers that.
   func finish(_ client: Client) {
     if client.isWriting { return }
-    var step = receive(from: client.connection, into: &client.reader)
-    if step == .incomplete { step = client.reader.finish() }
-    _ = serve(client, step)
+    var piece = receive(from: client.connection, into: &client.reader)
+    if piece.step == .incomplete { piece.step = client.reader.finish() }
+    _ = serve(client, piece)
   }
 
   /// Finishes the clients whose time is over.
@@ -91,21 +93,42 @@ extension PortServer {
     sweep = sweep.map { min($0, client.due) } ?? client.due
   }
 
+  /// What has arrived of a client's requests.
+  ///
+  /// It is taken away when what it asks for is answered, and not before: see
+  /// ``UnixConnection/peek(into:)``.
+  private struct Piece {
+    var step: RequestReader.Step
+    var length = 0
+  }
+
   private func receive(
     from connection: borrowing UnixConnection, into reader: inout RequestReader
-  ) -> RequestReader.Step {
+  ) -> Piece {
     withUnsafeTemporaryAllocation(
       byteCount: RequestReader.pieceLength, alignment: 1
     ) { buffer in
-      switch try? connection.receive(into: buffer) {
-      case .nothing: .incomplete
+      switch try? connection.peek(into: buffer) {
+      case .nothing: Piece(step: .incomplete)
       case .bytes(let count):
-        reader.receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-      case .end: reader.finish()
+        Piece(
+          step: reader.receive(
+            UnsafeRawBufferPointer(rebasing: buffer[..<count])),
+          length: count)
+      case .end: Piece(step: reader.finish())
       // The connection is broken.
-      case nil: reader.speaksVersionTwo ? .end : .malformed
+      case nil: Piece(step: reader.speaksVersionTwo ? .end : .malformed)
       }
     }
+  }
+
+  /// Does what a client's next requests ask for.
+  ///
+  /// - Returns: Whether the client stays connected.
+  private func serve(_ client: Client, _ piece: Piece) -> Bool {
+    let stays = serve(client, piece.step)
+    client.connection.discard(piece.length)
+    return stays
   }
 
   /// How many requests of one client are answered in a turn.
@@ -187,8 +210,9 @@ extension PortServer {
       let grant = try lease(LeaseOrder(pid: pid), askedBy: &peer)
       // Who has its port may end at once.
       let command = commandForLog(of: grant)
-      let isSent = VersionOneReply.withBytes(of: grant.ports[0]) {
-        connection.send($0)
+      var isSent = false
+      VersionOneReply.withBytes(of: grant.ports[0]) {
+        isSent = connection.send($0)
       }
       guard isSent else {
         takeBack(grant)

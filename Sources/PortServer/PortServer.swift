@@ -203,11 +203,13 @@ extension PortServer {
   ///
   /// - Returns: Whether there may be more.
   private func accept(atMost limit: Int) -> Bool {
-    for _ in 0..<limit {
+    for count in 0..<limit {
       if isFull {
         stopListening()
         return false
       }
+      // Of the first one it is known, mostly.
+      if count > 0, !socket.hasPendingConnection { return false }
       do {
         guard let connection = try socket.accept() else { return false }
         greet(connection)

@@ -22,6 +22,27 @@ import Testing
     #expect(try connection.receive() == nil)
   }
 
+  @Test func whatIsLookedAtStaysUntilItIsDiscarded() throws {
+    let server = try UnixServerSocket(name)
+    let client = try UnixClient(connectingTo: name)
+    let connection = try server.acceptClient()
+    // What arrives in pieces is looked at, and taken away, as one.
+    try client.send("hel")
+    try client.send("lo")
+    var buffer = [UInt8](repeating: 0, count: 100)
+    for _ in 0..<2 {
+      let found = try buffer.withUnsafeMutableBytes {
+        try connection.peek(into: $0)
+      }
+      #expect(found == .bytes(5))
+      #expect(buffer.starts(with: "hello".utf8))
+    }
+    connection.discard(4)
+    connection.discard(0)
+    #expect(try connection.receive() == "o")
+    #expect(try connection.receive() == nil)
+  }
+
   @Test func whoHasFinishedCanBeAnswered() throws {
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)

@@ -40,11 +40,12 @@ extension UnixConnection {
   /// - Throws: What receiving them says.
   func receive(atMost count: Int = 100) throws -> String? {
     var buffer = [UInt8](repeating: 0, count: count)
-    let received = try buffer.withUnsafeMutableBytes { try receive(into: $0) }
+    let received = try buffer.withUnsafeMutableBytes { try peek(into: $0) }
     switch received {
     case .nothing: return nil
     case .end: return ""
     case .bytes(let count):
+      discard(count)
       return String(decoding: buffer[..<count], as: UTF8.self)
     }
   }

@@ -105,8 +105,9 @@ import Testing
 
   @Test func everyPortIsWrittenAsItsNumber() {
     for port in UInt16.min...UInt16.max {
-      let text = VersionOneReply.withBytes(of: port) {
-        String(decoding: $0, as: UTF8.self)
+      var text = ""
+      VersionOneReply.withBytes(of: port) {
+        text = String(decoding: $0, as: UTF8.self)
       }
       #expect(text == "\(port)\n")
       #expect(

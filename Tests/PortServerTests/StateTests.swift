@@ -200,6 +200,12 @@ import Testing
     server.end()
   }
 
+  private func cutLedger(to size: Int) throws {
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+    try file.truncate(atOffset: UInt64(size))
+    try file.close()
+  }
+
   @Test func aPortOfADamagedRecordIsLeasedLast() throws {
     try leaveLease()
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
@@ -233,9 +239,7 @@ import Testing
 
   @Test func aTruncatedLedgerKeepsWhatItStillHas() throws {
     try leaveLease()
-    let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
-    try file.truncate(atOffset: UInt64(LedgerFormat.offset(of: ports[1])))
-    try file.close()
+    try cutLedger(to: LedgerFormat.offset(of: ports[1]))
     let server = try start()
     #expect(server.logged.contains { $0.contains("cut short") })
     #expect(server.logged.contains { $0.contains("1 leases kept") })
@@ -260,10 +264,7 @@ import Testing
     case .replaced:
       try Data("something else".utf8)
         .write(to: URL(fileURLWithPath: ledger), options: .atomic)
-    case .cut:
-      let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
-      try file.truncate(atOffset: 100)
-      try file.close()
+    case .cut: try cutLedger(to: 100)
     }
     try server.waitForLog("it is back")
     #expect(try server.lease(for: getpid()) == Int(ports[1]))
@@ -272,6 +273,18 @@ import Testing
     #expect(next.logged.contains { $0.contains("2 leases kept, 0 of") })
     #expect(try next.lease(for: getpid()) == Int(ports[2]))
     #expect(try next.lease(for: getpid()) == nil)
+  }
+
+  @Test func aLeaseIsGivenAlsoWhileTheLedgerIsCut() throws {
+    let server = try start()
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    // Well before the server looks after its files.
+    try cutLedger(to: 0)
+    #expect(try server.lease(for: holder.number) == Int(ports[1]))
+    try server.waitForLog("it is back")
+    server.end()
+    let next = try start()
+    #expect(next.logged.contains { $0.contains("2 leases kept, 0 of") })
   }
 
   @Test func aLeaseThatCannotBeWrittenIsRefusedAndSaid() throws {
@@ -285,6 +298,8 @@ import Testing
       try #require(result.status == 0, "\(result.errors)")
     }
     try limitFileSize("1")
+    // What is there can be written to in memory.
+    try cutLedger(to: 0)
     #expect(try server.lease(for: holder.number) == nil)
     try server.waitForLog("it cannot be written down")
     try limitFileSize("unlimited")

@@ -70,6 +70,36 @@ package protocol LeaseConditions: PortConditions {
 
 extension LeaseConditions {
   package func drop(_ port: UInt16) {}
+
+  /// Whether all of some ports are free; where one is not, none is wanted.
+  func areFree(_ ports: [UInt16]) throws(LeasingError) -> Bool {
+    for port in ports {
+      var isFree = false
+      defer { if !isFree { ports.forEach(drop) } }
+      do {
+        isFree = try self.isFree(port)
+      } catch {
+        throw .probe(port, error)
+      }
+      if !isFree { return false }
+    }
+    return true
+  }
+}
+
+/// The host as it is when no port is in use, so that none is probed.
+struct UnprobedPorts<Host: LeaseConditions>: LeaseConditions {
+  private let host: Host
+
+  init(_ host: Host) {
+    self.host = host
+  }
+
+  func isAlive(_ holder: ProcessIdentity) -> Bool { host.isAlive(holder) }
+
+  func isFree(_ port: UInt16) -> Bool { true }
+
+  func status(of port: UInt16) -> PortStatus { .free }
 }
 
 /// What a search is content with, the best first.

@@ -37,6 +37,10 @@ package final class Ledger: Sendable {
 
   /// Leases ports.
   ///
+  /// They are chosen and written down under the lock, and then probed without it,
+  /// so that others need not wait for that. Only where one of them is in use
+  /// after all, ports are probed under the lock.
+  ///
   /// - Parameters:
   ///   - request: What is asked for.
   ///   - conditions: What has to be known of the host.
@@ -49,24 +53,69 @@ package final class Ledger: Sendable {
     _ request: LeaseRequest, under conditions: some LeaseConditions,
     now: UInt64, deadline: Deadline
   ) throws(LeasingError) -> LeaseOutcome {
-    try withLockedFile(until: deadline) { file, header throws(LeasingError) in
-      // The first search begins anywhere, lest the ledgers of several users
-      // go through the same ports side by side.
-      let cursor =
-        header.cursor == 0 ? request.pool.randomPort() : header.cursor
-      var search = LeaseSearch(request, under: conditions)
-      let outcome = try search.run(from: cursor) { port throws(LeasingError) in
-        try self.store.step { () throws(Errno) in try file.record(of: port) }
+    let lease = Lease(
+      holder: request.holder, user: request.user, leasedAt: now)
+    let (outcome, isProbed) = try withLockedFile(until: deadline) {
+      file, header throws(LeasingError) -> (LeaseOutcome, Bool) in
+      let outcome = try self.write(
+        lease, request, under: UnprobedPorts(conditions), to: file, &header)
+      if case .exhausted(let usage) = outcome, usage.available > 0 {
+        // How many of those are in use, nobody knows yet.
+        return (
+          try self.write(lease, request, under: conditions, to: file, &header),
+          true
+        )
       }
-      if case .leased(let ports) = outcome {
-        let lease = Lease(
-          holder: request.holder, user: request.user, leasedAt: now)
-        header.cursor = ports[ports.count - 1]
-        try self.store.step { () throws(Errno) in
-          try Self.write(lease, for: ports, header, to: file)
-        }
+      return (outcome, false)
+    }
+    guard case .leased(let ports) = outcome, !isProbed else { return outcome }
+    do throws(LeasingError) {
+      if try conditions.areFree(ports) { return outcome }
+    } catch {
+      try giveBack(ports, of: lease.holder, deadline: deadline)
+      throw error
+    }
+    return try withLockedFile(until: deadline) {
+      file, header throws(LeasingError) in
+      try self.clear(ports, of: lease.holder, in: file)
+      return try self.write(
+        lease, request, under: conditions, to: file, &header)
+    }
+  }
+
+  /// Looks for ports and writes their leases down.
+  private func write(
+    _ lease: Lease, _ request: LeaseRequest,
+    under conditions: some LeaseConditions, to file: LedgerFile,
+    _ header: inout LedgerHeader
+  ) throws(LeasingError) -> LeaseOutcome {
+    // The first search begins anywhere, lest the ledgers of several users
+    // go through the same ports side by side.
+    let cursor = header.cursor == 0 ? request.pool.randomPort() : header.cursor
+    var search = LeaseSearch(request, under: conditions)
+    let outcome = try search.run(from: cursor) { port throws(LeasingError) in
+      try self.store.step { () throws(Errno) in try file.record(of: port) }
+    }
+    if case .leased(let ports) = outcome {
+      header.cursor = ports[ports.count - 1]
+      let header = header
+      try store.step { () throws(Errno) in
+        try Self.write(lease, for: ports, header, to: file)
       }
-      return outcome
+    }
+    return outcome
+  }
+
+  private func clear(
+    _ ports: [UInt16], of holder: ProcessIdentity, in file: LedgerFile
+  ) throws(LeasingError) {
+    try store.step { () throws(Errno) in
+      for port in ports {
+        guard case .lease(let lease) = try file.record(of: port),
+          lease.holder == holder
+        else { continue }
+        try file.write(nil, for: port)
+      }
     }
   }
 
@@ -83,14 +132,7 @@ package final class Ledger: Sendable {
     _ ports: [UInt16], of holder: ProcessIdentity, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.store.step { () throws(Errno) in
-        for port in ports {
-          guard case .lease(let lease) = try file.record(of: port),
-            lease.holder == holder
-          else { continue }
-          try file.write(nil, for: port)
-        }
-      }
+      try self.clear(ports, of: holder, in: file)
     }
   }
 

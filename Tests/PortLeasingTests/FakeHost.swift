@@ -9,6 +9,8 @@ struct FakeHost: LeaseConditions {
   /// The ports that are not free.
   var statuses: [UInt16: PortStatus] = [:]
   var failure: Errno?
+  /// Called when a port is looked at.
+  var onLook: (UInt16) -> Void = { _ in }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool {
     living.contains(holder)
@@ -19,6 +21,7 @@ struct FakeHost: LeaseConditions {
   }
 
   func status(of port: UInt16) throws(Errno) -> PortStatus {
+    onLook(port)
     if let failure { throw failure }
     return statuses[port] ?? .free
   }

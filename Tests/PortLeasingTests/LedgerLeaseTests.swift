@@ -78,10 +78,69 @@ import Testing
     #expect(
       try test.ledger.lease(pool, to: .a, on: host) == .leased([25004]))
     let rest = try test.ledger.drain(pool, to: .a, on: host)
-    #expect(rest == [25005, 25006, 25008, 25009, 25000, 25001, 25002, 25003])
+    #expect(
+      rest.sorted()
+        == [25000, 25001, 25002, 25003, 25005, 25006, 25008, 25009])
     #expect(
       try test.ledger.lease(pool, to: .a, on: host)
         == .exhausted(PoolUsage(ports: 10, leased: 9, inUse: 1)))
+  }
+
+  @Test func othersLeaseWhileAPortIsLookedAt() throws {
+    let test = try TestLedger()
+    let first = test.ledger
+    let other = try test.reopened()
+    var found: [UInt16] = []
+    var host = FakeHost()
+    host.onLook = { port in
+      guard
+        case .leased(let ports)? = try? other.lease(
+          pool, to: .b, timeout: .zero)
+      else { return }
+      #expect(!ports.contains(port))
+      found += ports
+    }
+    guard case .leased(let ports) = try first.lease(pool, to: .a, on: host)
+    else {
+      Issue.record("there are ports")
+      return
+    }
+    #expect(found.count == 1)
+    #expect(try test.ledger.drain(pool, to: .a).count == 8)
+    #expect(Set(found).isDisjoint(with: ports))
+  }
+
+  @Test(arguments: [false, true])
+  func aPortThatTurnsOutToBeInUseIsNotLeased(isContiguous: Bool) throws {
+    let test = try TestLedger()
+    for _ in 0..<10 {
+      var host = FakeHost()
+      for port in [25001, 25004, 25005] as [UInt16] {
+        host.statuses[port] = .inUse
+      }
+      guard
+        case .leased(let ports) = try test.ledger.lease(
+          pool, to: .a, count: 3, contiguous: isContiguous, on: host)
+      else {
+        Issue.record("there are ports")
+        return
+      }
+      #expect(ports.allSatisfy { host.statuses[$0] == nil })
+      if isContiguous { #expect(ports[0] + 2 == ports[2]) }
+      let contents = try test.ledger.contents(
+        isAlive: { _ in true }, deadline: Deadline(after: .seconds(5)))
+      #expect(contents.leases.map(\.port) == ports.sorted())
+      try test.ledger.giveBack(ports, of: .a)
+    }
+  }
+
+  @Test func nothingIsLeftLeasedWhereAPortCannotBeLookedAt() throws {
+    let test = try TestLedger()
+    #expect(throws: LeasingError.self) {
+      try test.ledger.lease(
+        pool, to: .a, count: 3, on: FakeHost(failure: .tooManyOpenFiles))
+    }
+    #expect(try test.ledger.drain(pool, to: .b).count == 10)
   }
 
   @Test func refusalsCountWhatBecameOfEachPort() throws {

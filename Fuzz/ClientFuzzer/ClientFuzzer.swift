@@ -124,7 +124,7 @@ private final class FuzzedServer {
 
   private func turn() {
     do {
-      try server.turn(for: .zero)
+      try server.turn(until: Deadline(after: .zero))
     } catch {
       preconditionFailure("a turn fails: \(error)")
     }

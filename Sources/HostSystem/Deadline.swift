@@ -17,6 +17,13 @@ package struct Deadline: Comparable, Sendable {
       Int64(clamping: nanoseconds > now ? nanoseconds - now : 0))
   }
 
+  /// What is left in milliseconds, rounded up, as epoll_wait(2) takes it.
+  var remainingMilliseconds: Int32 {
+    let now = Self.now
+    if nanoseconds <= now { return 0 }
+    return Int32(clamping: (nanoseconds - now - 1) / 1_000_000 + 1)
+  }
+
   /// Whether the deadline has passed.
   package var hasPassed: Bool { Self.now >= nanoseconds }
 
@@ -40,6 +47,13 @@ package func nanosecondsSinceBoot() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
+/// Whole seconds on `CLOCK_MONOTONIC_COARSE`, the clock that costs least to read.
+func coarseSeconds() -> Int {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+  return Int(time.tv_sec)
+}
+
 /// Waits (nanosleep(2)).
 package func pause(for duration: Duration) {
   var wanted = duration.timespec
@@ -50,11 +64,15 @@ package func pause(for duration: Duration) {
 extension Duration {
   /// The duration in whole nanoseconds, clamped to what a `UInt64` can say.
   package var nanoseconds: UInt64 {
-    let (seconds, attoseconds) = components
-    if seconds < 0 || attoseconds < 0 { return 0 }
-    return UInt64(seconds)
-      .multipliedSaturating(by: 1_000_000_000)
-      .addingSaturating(UInt64(attoseconds / 1_000_000_000))
+    let attoseconds = attoseconds
+    if attoseconds < 0 { return 0 }
+    let divisor: UInt64 = 1_000_000_000
+    let high = UInt64(truncatingIfNeeded: attoseconds >> 64)
+    // The quotient would not fit.
+    if high >= divisor { return .max }
+    return divisor.dividingFullWidth(
+      (high, UInt64(truncatingIfNeeded: attoseconds))
+    ).quotient
   }
 
   /// The duration as the kernel's `timespec`, clamped to a hundred years, so
@@ -83,10 +101,5 @@ extension UInt64 {
   fileprivate func addingSaturating(_ other: UInt64) -> UInt64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum
-  }
-
-  fileprivate func multipliedSaturating(by other: UInt64) -> UInt64 {
-    let (product, overflow) = multipliedReportingOverflow(by: other)
-    return overflow ? .max : product
   }
 }

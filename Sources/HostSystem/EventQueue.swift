@@ -54,19 +54,14 @@ package struct EventQueue: ~Copyable {
 
   /// Waits until something is ready.
   ///
-  /// - Parameter timeout: How long, at most, rounded up to milliseconds; `nil`
-  ///   for as long as it takes.
+  /// - Parameter deadline: Until when, at most, in whole milliseconds from now;
+  ///   `nil` for as long as it takes.
   /// - Returns: How many tokens there are; 0 where the time is over, or where
   ///   the process was stopped and continued (signal(7)).
   /// - Throws: What `epoll_wait(2)` says.
-  package mutating func wait(for timeout: Duration?) throws(Errno) -> Int {
-    let milliseconds = timeout.map {
-      let (whole, rest) = $0.nanoseconds.quotientAndRemainder(
-        dividingBy: 1_000_000)
-      return Int32(clamping: rest == 0 ? whole : whole + 1)
-    }
+  package mutating func wait(until deadline: Deadline?) throws(Errno) -> Int {
     do {
-      return try wait(milliseconds ?? -1)
+      return try wait(deadline?.remainingMilliseconds ?? -1)
     } catch {
       guard error == .interrupted else { throw error }
       return 0

@@ -84,8 +84,8 @@ package struct PortSocket: ~Copyable, Sendable {
   }
 }
 
-/// Until when new IPv6 sockets are known to take IPv4 too, in seconds of
-/// `CLOCK_MONOTONIC_COARSE`, which costs least to ask.
+/// Until when new IPv6 sockets are known to take IPv4 too, in
+/// ``coarseSeconds()``.
 private let dualStackKnownUntil = Atomic<Int>(0)
 
 extension Descriptor {
@@ -94,12 +94,11 @@ extension Descriptor {
   /// That is how it is made unless `net.ipv6.bindv6only` says otherwise, so it
   /// is only looked at once a second: two calls fewer in most probes.
   fileprivate func takeIPv4Too() throws(Errno) {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now)
-    if now.tv_sec < dualStackKnownUntil.load(ordering: .relaxed) { return }
+    let now = coarseSeconds()
+    if now < dualStackKnownUntil.load(ordering: .relaxed) { return }
     let level = Int32(IPPROTO_IPV6)
     if try option(level, IPV6_V6ONLY) == 0 {
-      dualStackKnownUntil.store(now.tv_sec + 1, ordering: .relaxed)
+      dualStackKnownUntil.store(now + 1, ordering: .relaxed)
     } else {
       try setOption(level, IPV6_V6ONLY, to: 0)
     }

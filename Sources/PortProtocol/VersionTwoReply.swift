@@ -37,7 +37,9 @@ package enum VersionTwoReply: Hashable, Sendable {
     line += "ok".utf8
     for port in ports {
       line.append(UInt8(ascii: " "))
-      VersionOneReply.withBytes(of: port) { line += $0.dropLast() }
+      VersionOneReply.withBytes(of: port) {
+        line += UnsafeRawBufferPointer(rebasing: $0.dropLast())
+      }
     }
     line.append(UInt8(ascii: "\n"))
     return line

@@ -35,20 +35,20 @@ package enum VersionTwoRequest: Hashable, Sendable {
     guard let word = words.first else {
       throw .malformed("the line is empty")
     }
-    if word.elementsEqual("lease".utf8) {
+    if word.isText("lease") {
       self = .lease(try LeaseOrder(parsing: arguments))
-    } else if word.elementsEqual("return".utf8) {
+    } else if word.isText("return") {
       guard !arguments.isEmpty else {
         throw .malformed("return names no port: return PORT...")
       }
       self = try Self.returning(arguments)
-    } else if word.elementsEqual("leases".utf8) {
+    } else if word.isText("leases") {
       self = .leases(try Self.ports(parsing: arguments))
-    } else if word.elementsEqual("stats".utf8) {
+    } else if word.isText("stats") {
       self = try Self.alone(.statistics, arguments)
-    } else if word.elementsEqual("pool".utf8) {
+    } else if word.isText("pool") {
       self = try Self.alone(.pool, arguments)
-    } else if word.elementsEqual("version".utf8) {
+    } else if word.isText("version") {
       self = try Self.alone(.version, arguments)
     } else {
       throw VersionTwoError(
@@ -81,7 +81,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
   private static func returning(
     _ arguments: ArraySlice<ArraySlice<UInt8>>
   ) throws(VersionTwoError) -> VersionTwoRequest {
-    guard let first = arguments.first, first.starts(with: "pid=".utf8) else {
+    guard let first = arguments.first, first.hasPrefix("pid=") else {
       return .returnPorts(try ports(parsing: arguments), pid: nil)
     }
     guard let pid = Int32(digits: first.dropFirst(4)) else {
@@ -145,12 +145,12 @@ package struct LeaseOrder: Hashable, Sendable {
     var count: Int?
     var isContiguous = false
     for word in words {
-      if word.starts(with: "pid=".utf8), pid == nil {
+      if word.hasPrefix("pid="), pid == nil {
         guard let number = Int32(digits: word.dropFirst(4)) else {
           throw .malformed("'\(text(word))' is no pid; a number is expected")
         }
         pid = number
-      } else if word.starts(with: "count=".utf8), count == nil {
+      } else if word.hasPrefix("count="), count == nil {
         guard let number = Int(digits: word.dropFirst(6)), number > 0 else {
           throw .malformed("'\(text(word))' is no count; 1 or more is expected")
         }
@@ -161,7 +161,7 @@ package struct LeaseOrder: Hashable, Sendable {
               + "\(VersionTwoRequest.maximumPortCount) are given at a time")
         }
         count = number
-      } else if word.elementsEqual("contiguous".utf8), !isContiguous {
+      } else if word.isText("contiguous"), !isContiguous {
         isContiguous = true
       } else {
         throw .malformed(
@@ -170,6 +170,22 @@ package struct LeaseOrder: Hashable, Sendable {
       }
     }
     self.init(pid: pid, count: count ?? 1, isContiguous: isContiguous)
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Whether the bytes begin with an ASCII text.
+  fileprivate func hasPrefix(_ text: StaticString) -> Bool {
+    let length = text.utf8CodeUnitCount
+    if count < length { return false }
+    for index in 0..<length
+    where self[startIndex + index] != text.utf8Start[index] { return false }
+    return true
+  }
+
+  /// Whether the bytes are an ASCII text.
+  fileprivate func isText(_ text: StaticString) -> Bool {
+    count == text.utf8CodeUnitCount && hasPrefix(text)
   }
 }
 

@@ -236,12 +236,13 @@ extension PortServer {
 
   /// What the log says of a grant's holder.
   func commandForLog(of grant: Grant) -> String {
-    log.logLevel > .info ? "" : commandLine(ofProcess: grant.holder.pid)
+    logsLeases ? commandLine(ofProcess: grant.holder.pid) : ""
   }
 
   /// Counts and logs ports that were given to a client.
   func count(_ grant: Grant, _ peer: Peer, _ command: String) {
     statistics.totalAllocations += grant.ports.count
+    if !logsLeases { return }
     for port in grant.ports {
       log.info(
         """

@@ -32,6 +32,8 @@ package final class PortServer {
   /// Where leases are written down, if they are.
   let ledger: ServerLedger?
   let ownUser = effectiveUserID()
+  /// Whether each lease is told of.
+  let logsLeases: Bool
   /// Those who have not sent a whole request yet, by descriptor.
   var clients: [Int32: Client] = [:]
   /// When clients have to be looked at for those who take too long.
@@ -71,6 +73,7 @@ package final class PortServer {
   ) throws {
     self.options = options
     self.log = log
+    logsLeases = log.logLevel <= .info
     events = try EventQueue()
     statistics = ServerStatistics(portsManaged: options.pool.count)
     table = LeaseTable(pool: options.pool)
@@ -101,7 +104,7 @@ package final class PortServer {
     try start()
     if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
     notifier?.send(.ready)
-    while !isStopping { try turn(for: nextDeadline?.remaining) }
+    while !isStopping { try turn(until: nextDeadline) }
     notifier?.send(.stopping)
     signals.restoreDefaults()
     socket.removeFile()
@@ -123,10 +126,10 @@ package final class PortServer {
   /// Handles what there is to handle; ``run()`` does nothing else until it is
   /// told to stop.
   ///
-  /// - Parameter timeout: How long to wait for something, at most.
+  /// - Parameter deadline: Until when to wait for something, at most.
   /// - Throws: What `epoll_wait(2)` says.
-  package func turn(for timeout: Duration?) throws(Errno) {
-    let count = try events.wait(for: timeout)
+  package func turn(until deadline: Deadline?) throws(Errno) {
+    let count = try events.wait(until: deadline)
     for index in 0..<count {
       switch EventSource(token: events[index]) {
       case .signals: readSignals()
@@ -252,8 +255,12 @@ extension PortServer {
 // MARK: - Time
 
 extension PortServer {
-  private var nextDeadline: Deadline? {
-    [upkeep, sweep, watchdog, acceptPause].compactMap { $0 }.min()
+  private var nextDeadline: Deadline {
+    var next = upkeep
+    if let sweep { next = min(next, sweep) }
+    if let watchdog { next = min(next, watchdog) }
+    if let acceptPause { next = min(next, acceptPause) }
+    return next
   }
 
   private func doWhatIsDue() {

@@ -102,12 +102,12 @@ import Testing
 
   @Test func aTimeLimitIsNotFallenShortOf() throws {
     var queue = try EventQueue()
-    #expect(try queue.wait(for: .zero) == 0)
-    #expect(try queue.wait(for: .seconds(-1)) == 0)
+    #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
+    #expect(try queue.wait(until: Deadline(after: .seconds(-1))) == 0)
     // It is rounded up: whoever waits for a deadline need not wait again.
     for nanoseconds in [1, 999_999, 1_000_001, 3_500_000] {
       let deadline = Deadline(after: .nanoseconds(nanoseconds))
-      #expect(try queue.wait(for: deadline.remaining) == 0)
+      #expect(try queue.wait(until: deadline) == 0)
       #expect(deadline.hasPassed)
     }
   }
@@ -118,7 +118,7 @@ import Testing
     let pipe = try TestPipe()
     try queue.watch(pipe.readEnd, as: 7)
     Thread.detachNewThread { try? pipe.write() }
-    #expect(try queue.wait(for: timeout) == 1)
+    #expect(try queue.wait(until: timeout.map { Deadline(after: $0) }) == 1)
     #expect(queue[0] == 7)
   }
 
@@ -176,7 +176,7 @@ import Testing
         }
         state.hasEnded.signal()
       }
-      #expect(try queue.wait(for: .seconds(3600)) == 0)
+      #expect(try queue.wait(until: Deadline(after: .seconds(3600))) == 0)
       state.isDone.store(true, ordering: .releasing)
       state.hasEnded.wait()
     }

@@ -106,7 +106,7 @@ import Testing
     var queue = try EventQueue()
     try queue.watch(connection.raw, as: 7)
     try queue.watch(connection.raw, forWriting: true, as: 8)
-    #expect(try queue.wait(for: .zero) == 1 && queue[0] == 8)
+    #expect(try queue.wait(until: Deadline(after: .zero)) == 1 && queue[0] == 8)
     let bytes = [UInt8](repeating: 0x78, count: 1 << 20)
     func send() throws -> Int {
       try bytes.withUnsafeBytes { try connection.send(partOf: $0) }
@@ -118,14 +118,14 @@ import Testing
       #expect(count <= bytes.count)
       sent += count
     }
-    #expect(try queue.wait(for: .zero) == 0)
+    #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
     // Somebody reads: there is room again.
     var received = 0
     while received < sent { received += try client.receive(atMost: 1 << 16) }
     #expect(received == sent)
-    #expect(try queue.wait(for: .zero) == 1)
+    #expect(try queue.wait(until: Deadline(after: .zero)) == 1)
     try queue.watch(connection.raw, forWriting: false, as: 9)
-    #expect(try queue.wait(for: .zero) == 0)
+    #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
     client.stopReceiving()
     #expect(throws: Errno.brokenPipe) { try send() }
   }

@@ -1,6 +1,8 @@
 // floor-server ADDRESS FIRST LAST: a port server that does nothing but accept,
 // read, two binds, reply, close. It leases nothing, checks nobody, and writes
-// nothing down: no server that probes can be faster.
+// nothing down.
+//
+// To who asks by version 2 it listens until that one hangs up, and to nobody else.
 
 #define _GNU_SOURCE
 
@@ -23,11 +25,14 @@ int main(int count, char **arguments) {
   for (;;) {
     int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     char text[64];
-    if (read(client, text, sizeof text) > 0) {
+    int is_kept = 1;
+    while (is_kept && read(client, text, sizeof text) > 0) {
+      is_kept = text[0] == 'l';
       do {
         if (++port > last) port = first;
       } while (!bare_is_free((uint16_t)port));
-      int size = snprintf(text, sizeof text, "%d\n", port);
+      int size =
+          snprintf(text, sizeof text, is_kept ? "ok %d\n" : "%d\n", port);
       send(client, text, (size_t)size, MSG_NOSIGNAL);
     }
     close(client);

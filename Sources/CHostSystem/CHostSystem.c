@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+pid_t chs_thread_id(void) { return gettid(); }
+
 int chs_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int chs_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

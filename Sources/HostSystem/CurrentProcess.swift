@@ -1,3 +1,4 @@
+import CHostSystem
 import Glibc
 import Synchronization
 
@@ -6,6 +7,10 @@ package func effectiveUserID() -> UInt32 { geteuid() }
 
 /// The pid of this process.
 package func currentPID() -> Int32 { getpid() }
+
+/// The number of this thread (gettid(2)), which no other thread or process of this
+/// pid namespace has.
+package func currentThreadID() -> Int32 { chs_thread_id() }
 
 /// The pid of this process's parent; 0 where that is outside of this pid
 /// namespace.

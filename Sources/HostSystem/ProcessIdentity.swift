@@ -51,11 +51,17 @@ extension ProcessIdentity {
   ///   `/proc` does not show this process.
   package static func current() throws(Errno) -> ProcessIdentity {
     let pid = getpid()
-    if let known = known.withLock({ $0 }), known.pid == pid { return known }
+    // Without a lock, for every pick comes by.
+    let known = known.load(ordering: .relaxed)
+    if known.first == UInt(pid) {
+      return ProcessIdentity(pid: pid, startTime: UInt64(known.second))
+    }
     guard case .living(let identity) = try lookUp(pid) else {
       throw .noSuchProcess
     }
-    known.withLock { $0 = identity }
+    Self.known.store(
+      WordPair(first: UInt(pid), second: UInt(identity.startTime)),
+      ordering: .relaxed)
     return identity
   }
 
@@ -71,7 +77,8 @@ extension ProcessIdentity {
     }
   }
 
-  private static let known = Mutex<ProcessIdentity?>(nil)
+  /// The pid and start time of this process; 0 before they are known.
+  private static let known = Atomic(WordPair(first: 0, second: 0))
 
   /// Whether `/proc` was mounted for this process's own pid namespace: its
   /// `self` link then names our pid.

@@ -12,12 +12,16 @@ import SystemPackage
 /// One value serves all threads of a process.
 package final class Ledger: Sendable {
   private let store: LedgerStore
-  /// The file, kept open from call to call.
+  /// The file, open several times where several threads have used it at once: the
+  /// lock is an open file's, so it parts threads as it parts processes.
   ///
-  /// A child made by fork(2) shares it with its parent, and with it the lock:
-  /// both would have that at once. So a file is of use only to the process that
+  /// A child made by fork(2) shares them with its parent, and with them the lock:
+  /// both would have that at once. So one is of use only to the process that
   /// opened it.
-  private let file = Mutex<(file: LedgerFile, pid: Int32)?>(nil)
+  private let files = Mutex<[(file: LedgerFile, pid: Int32)]>([])
+
+  /// How many stay open from call to call.
+  private static let keptFiles = 4
 
   /// A ledger, which is opened, or begun, when it is first used.
   ///
@@ -220,29 +224,45 @@ package final class Ledger: Sendable {
   }
 
   /// Calls `body` with the file locked and its header read.
-  private func withLockedFile<Result: Sendable>(
+  private func withLockedFile<Result>(
     until deadline: Deadline,
     _ body: (LedgerFile, inout LedgerHeader) throws(LeasingError) -> Result
   ) throws(LeasingError) -> Result {
-    try file.withLock { open throws(LeasingError) in
-      // Somebody may replace the file between its opening and its locking, but
-      // hardly again and again.
-      for _ in 0..<100 {
-        let pid = currentPID()
-        let file =
-          if let open, open.pid == pid { open.file } else { try store.open() }
-        open = (file, pid)
-        guard
-          try store.step({ () throws(Errno) in try file.lock(until: deadline) })
-        else { throw store.locked }
-        defer { file.unlock() }
-        if var header = try store.verify(file) {
-          file.isVerified = true
-          return try body(file, &header)
-        }
-        open = nil
+    // Somebody may replace the file between its opening and its locking, but
+    // hardly again and again.
+    for _ in 0..<100 {
+      let pid = currentPID()
+      let file =
+        if let kept = takeFile(openedBy: pid) { kept } else { try store.open() }
+      guard
+        try store.step({ () throws(Errno) in try file.lock(until: deadline) })
+      else { throw store.locked }
+      var isOurs = false
+      defer {
+        file.unlock()
+        if isOurs { keep(file, openedBy: pid) }
       }
-      throw store.problem(.unstable)
+      if var header = try store.verify(file) {
+        isOurs = true
+        file.isVerified = true
+        return try body(file, &header)
+      }
+    }
+    throw store.problem(.unstable)
+  }
+
+  // To open a file costs less than to wait for those who look for an open one.
+
+  private func takeFile(openedBy pid: Int32) -> LedgerFile? {
+    files.withLockIfAvailable { files in
+      files.removeAll { $0.pid != pid }
+      return files.popLast()?.file
+    } ?? nil
+  }
+
+  private func keep(_ file: LedgerFile, openedBy pid: Int32) {
+    _ = files.withLockIfAvailable { files in
+      if files.count < Self.keptFiles { files.append((file, pid)) }
     }
   }
 }

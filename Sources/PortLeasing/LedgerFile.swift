@@ -3,9 +3,9 @@ import SystemPackage
 
 /// A ledger's open file: records in, records out.
 ///
-/// It knows the layout and nothing of leasing. It is read with calls: a mapping of
+/// One thread uses it at a time. It knows the layout and nothing of leasing. It is read with calls: a mapping of
 /// a file that somebody cuts kills its reader.
-final class LedgerFile {
+final class LedgerFile: @unchecked Sendable {
   private let file: File
   private let boot: UInt64
   /// Where records are stored, if that is not done with calls.

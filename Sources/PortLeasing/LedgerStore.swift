@@ -187,9 +187,9 @@ struct LedgerStore: Sendable {
     place: (String) throws(Errno) -> Void
   ) throws(LeasingError) -> LedgerFile {
     try location.restoreDirectory()
-    let temporary = "\(location.path).new-\(currentPID())"
+    let temporary = "\(location.path).new-\(currentThreadID())"
     return try step { () throws(Errno) in
-      // One that a process with our pid left when it was killed.
+      // One that a thread with our number left when it was killed.
       try removeFile(temporary)
       let file = try LedgerFile(File(creating: temporary), boot: context.boot)
       do throws(Errno) {

@@ -18,7 +18,9 @@ package final class Picker: Sendable {
   package static let shared = Picker()
 
   private let state = Mutex(State())
-  private let ledger = Mutex<Ledger?>(nil)
+  private let ledger = AtomicLazyReference<Ledger>()
+  /// Whether there have ever been ports that this process may use again.
+  private let hadFreePorts = Atomic(false)
 
   private struct State {
     /// Ports that this process may use again.
@@ -132,11 +134,13 @@ package final class Picker: Sendable {
 
 extension Picker {
   func freePorts() -> Set<UInt16> {
-    withState { $0.free }
+    // Mostly there are none, and threads that pick need not queue up for that.
+    hadFreePorts.load(ordering: .relaxed) ? withState { $0.free } : []
   }
 
   /// Ports that the process may use came in.
   func gotFree(_ ports: [UInt16]) {
+    hadFreePorts.store(true, ordering: .relaxed)
     withState { state in
       state.reusable.subtract(ports)
       state.free.formUnion(ports)
@@ -168,11 +172,7 @@ extension Picker {
 
   /// The user's ledger, opened when it is first needed.
   func openLedger() throws(PortPickerError) -> Ledger {
-    try ledger.withLock { ledger throws(PortPickerError) in
-      if let ledger { return ledger }
-      let located = try Self.locateLedger()
-      ledger = located
-      return located
-    }
+    if let ledger = ledger.load() { return ledger }
+    return ledger.storeIfNil(try Self.locateLedger())
   }
 }

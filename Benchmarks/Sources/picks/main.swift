@@ -1,13 +1,14 @@
-// picks PROCESSES PICKS: that many embedded picks in each of so many processes
-// that share the ledger which PORTPICKER_LEDGER names. Prints the microseconds for
-// a pick, all processes together.
+// picks PROCESSES THREADS PICKS: that many embedded picks in each of so many threads
+// of so many processes that share the ledger which PORTPICKER_LEDGER names. Prints
+// the microseconds for a pick, all of them together.
 
 import Glibc
 import PortPicker
 
-guard CommandLine.arguments.count == 3,
+guard CommandLine.arguments.count == 4,
   let processes = Int(CommandLine.arguments[1]),
-  let picks = Int(CommandLine.arguments[2])
+  let threads = Int(CommandLine.arguments[2]),
+  let picks = Int(CommandLine.arguments[3])
 else { exit(64) }
 let options = PickOptions(source: .ledger, pool: [10000...60000])
 
@@ -18,7 +19,7 @@ func startPicker(_ gate: Int32) -> pid_t {
   posix_spawn_file_actions_init(&actions)
   posix_spawn_file_actions_adddup2(&actions, gate, 0)
   var child: pid_t = 0
-  let arguments = [CommandLine.arguments[0], "0", "\(picks)"]
+  let arguments = [CommandLine.arguments[0], "0", "\(threads)", "\(picks)"]
   var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
   pointers.append(nil)
   posix_spawn(&child, "/proc/self/exe", &actions, nil, pointers, environ)
@@ -31,7 +32,11 @@ if processes == 0 {
   _ = write(1, "ready\n", 6)
   var byte: UInt8 = 0
   while read(0, &byte, 1) == 1 {}
-  for _ in 1..<max(picks, 2) { _ = try pickUnusedPort(options: options) }
+  onThreads(threads) { [picks, options] in
+    for _ in 0..<picks where (try? pickUnusedPort(options: options)) == nil {
+      exit(1)
+    }
+  }
   exit(0)
 }
 
@@ -58,5 +63,5 @@ let time = clock.measure {
   var status: Int32 = 0
   while wait(&status) > 0 { if status != 0 { failures += 1 } }
 }
-print(time / .microseconds(1) / Double(processes * max(picks - 1, 1)))
+print(time / .microseconds(1) / Double(processes * threads * picks))
 exit(failures == 0 ? 0 : 1)

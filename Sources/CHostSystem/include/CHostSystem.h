@@ -16,6 +16,9 @@
 #include <sys/types.h>
 #include <time.h>
 
+/// gettid(2).
+pid_t chs_thread_id(void);
+
 /// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
 /// process exits, before it is reaped.
 int chs_pidfd_open(pid_t pid);

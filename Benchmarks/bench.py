@@ -172,18 +172,19 @@ def compare(name, contestants, unit, *, more_is_better=True, goal=None,
     contestants: functions by name, the first of which is measured against the
     second. goal: what the ratio has to be, at least, or, where less is better, at
     most. see: names for further ratios, of each of the functions by name to the
-    one that follows it there.
+    one that follows it there. rounds: 1 for what can be counted.
     """
     if not wanted(name):
         return
     values = {key: [] for key in contestants}
-    for number in range((rounds or options.rounds) + 1):
+    rounds = rounds or options.rounds
+    # One more is for the caches.
+    for number in range(rounds + (rounds > 1)):
         order = list(contestants)
         random.shuffle(order)
         for key in order:
             value = contestants[key]()
-            # The first one is for the caches.
-            if number > 0:
+            if number > 0 or rounds == 1:
                 values[key].append(value)
     first, second = list(contestants)[:2]
     record(name, unit, first, second, values, more_is_better, goal)
@@ -388,12 +389,12 @@ def instructions(server):
         text=True)
     if stepper.stdout.readline() != "ready\n":
         sys.exit("scripts/bench: instructions cannot be counted")
-    for _ in range(50):
+    for _ in range(10):
         server.ask(os.getpid())
     stepper.terminate()
     # It is over when the server has done something more.
     server.ask(os.getpid())
-    return int(stepper.communicate()[0]) / 50
+    return int(stepper.communicate()[0]) / 10
 
 
 def daemon_instructions():

@@ -102,6 +102,7 @@ extension Picker {
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick? {
     let conditions = HostConditions(keepingSocketsFor: request.use)
+    let place = ServedPort(client: client, holder)
     var lease = try ServerLease(
       of: client, for: holder.isOwn ? nil : holder.pid,
       timeout: request.options.timeout)
@@ -131,11 +132,13 @@ extension Picker {
         }
       }
     } catch {
-      lease.giveBack(ports + unusable)
+      // The connection may be what has failed: this takes another one. Where that
+      // fails as well, they come back with the process that they are for.
+      try? giveBack(lease.ports, to: place, timeout: .seconds(1))
       throw error
     }
-    lease.giveBack(unusable)
-    got(ports, from: ServedPort(client: client, holder))
+    try? giveBack(unusable, to: place, timeout: .seconds(1))
+    got(ports, from: place)
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)

@@ -7,6 +7,8 @@ struct ServerLease: ~Copyable {
   private let client: PortServerClient
   private let pid: Int32?
   private var conversation: ServerConversation
+  /// All ports that were leased, also by a request that came to nothing.
+  private(set) var ports: [UInt16] = []
 
   /// Connects.
   ///
@@ -23,7 +25,9 @@ struct ServerLease: ~Copyable {
     conversation = try ServerConversation(with: client, timeout: timeout)
   }
 
-  /// Leases ports, all of them or none.
+  /// Leases some more ports.
+  ///
+  /// Where it throws, some of them may be leased all the same.
   ///
   /// - Parameters:
   ///   - count: How many.
@@ -40,45 +44,33 @@ struct ServerLease: ~Copyable {
         "a port server gives at most \(limit) ports in a row, not \(count); "
           + "ask for fewer, or unset PORTSERVER_ADDRESS")
     }
-    var ports: [UInt16] = []
-    do throws(PortPickerError) {
-      while ports.count < count {
-        let order = LeaseOrder(
-          pid: pid, count: min(count - ports.count, limit),
-          isContiguous: isContiguous)
-        switch try conversation.ask(.lease(order)) {
-        case .done(let words):
-          let more = words.compactMap { UInt16($0) }
-          ports += more
-          guard more.count == order.count, more.count == words.count,
-            Set(ports).count == ports.count, !ports.contains(0),
-            !isContiguous
-              || zip(more, more.dropFirst()).allSatisfy({ $0 &+ 1 == $1 })
-          else { throw client.malformed }
-        case .refused(let error) where error.code == .exhausted:
-          throw PortPickerError(
-            .poolExhausted,
-            "the port server at '\(client.address.text)' has no \(count) ports "
-              + "left\(isContiguous ? " in a row" : ""): \(error.text); end "
-              + "processes that hold ports, or unset PORTSERVER_ADDRESS")
-        case .refused(let error): throw client.failure(error)
-        case .versionOneOnly: return nil
-        }
+    var taken: [UInt16] = []
+    while taken.count < count {
+      let order = LeaseOrder(
+        pid: pid, count: min(count - taken.count, limit),
+        isContiguous: isContiguous)
+      switch try conversation.ask(.lease(order)) {
+      case .done(let words):
+        let more = words.compactMap { UInt16($0) }
+        guard more.count == order.count, more.count == words.count,
+          Set(ports + more).count == ports.count + more.count,
+          !more.contains(0),
+          !isContiguous
+            || zip(more, more.dropFirst()).allSatisfy({ $0 &+ 1 == $1 })
+        else { throw client.malformed }
+        taken += more
+        ports += more
+      case .refused(let error) where error.code == .exhausted:
+        throw PortPickerError(
+          .poolExhausted,
+          "the port server at '\(client.address.text)' has no \(count) ports "
+            + "left\(isContiguous ? " in a row" : ""): \(error.text); end "
+            + "processes that hold ports, or unset PORTSERVER_ADDRESS")
+      case .refused(let error): throw client.failure(error)
+      case .versionOneOnly: return nil
       }
-    } catch {
-      giveBack(ports)
-      throw error
     }
-    return ports
-  }
-
-  /// Gives ports back that nobody has used.
-  ///
-  /// Where that fails, they come back with the process that they are for.
-  mutating func giveBack(_ ports: [UInt16]) {
-    try? inParts(ports) { part throws(PortPickerError) in
-      _ = try conversation.ask(.returnPorts(part, pid: pid ?? currentPID()))
-    }
+    return taken
   }
 }
 

@@ -41,6 +41,24 @@ import Testing
     }
   }
 
+  @Test func portsGoBackAlsoWhereTheConnectionBreaks() async {
+    await #expect(processExitsWith: .success) {
+      let server = try RunningServer(pool: try unusedTestPool(400))
+      // After the first 160 ports.
+      let broken = try FakeServer(
+        .handOn(to: server.address, lines: 1),
+        .handOn(to: server.address, lines: 1000))
+      let options = PickOptions(
+        source: .server(broken.address), requiresServer: true)
+      expectError(.serverUnreachable, "cannot be reached") {
+        _ = try pickUnusedPorts(count: 200, options: options) as [Int]
+      }
+      #expect(broken.requests.all[0].hasPrefix("lease"))
+      #expect(
+        try portSourceStatus(options: .from(server)).leasedCount == 0)
+    }
+  }
+
   @Test func portsInARow() async {
     await #expect(processExitsWith: .success) {
       let block = try unusedTestBlock()

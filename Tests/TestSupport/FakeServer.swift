@@ -3,8 +3,8 @@ import Glibc
 
 /// A port server that does what a test says, on a thread of its own.
 ///
-/// It knows version 1 of the protocol alone: like the original, it closes with
-/// nothing sent what begins with a word.
+/// By itself it knows version 1 of the protocol alone: like the original, it closes
+/// with nothing sent what begins with a word.
 package final class FakeServer: Sendable {
   package let address: String
   package let requests = Collected<String>()
@@ -19,6 +19,12 @@ package final class FakeServer: Sendable {
     case slam
     /// Says nothing until the client has gone.
     case silence
+    /// Hands so many lines on to another server, and its answers back, and closes.
+    case handOn(to: String, lines: Int)
+
+    fileprivate var knowsVersionTwo: Bool {
+      if case .handOn = self { true } else { false }
+    }
   }
 
   /// Listens at an abstract address.
@@ -43,7 +49,9 @@ package final class FakeServer: Sendable {
         if connection < 0 { break }
         var first: UInt8 = 0
         let count = recv(connection, &first, 1, Int32(MSG_PEEK))
-        if count == 1, ("a"..."z").contains(Character(Unicode.Scalar(first))) {
+        if count == 1, ("a"..."z").contains(Character(Unicode.Scalar(first))),
+          answers.first?.knowsVersionTwo == false
+        {
           close(connection)
           continue
         }
@@ -68,15 +76,29 @@ package final class FakeServer: Sendable {
     _ connection: Int32, _ answer: Answer, _ requests: Collected<String>
   ) {
     if case .slam = answer { return }
-    var line = ""
     var byte: UInt8 = 0
-    while recv(connection, &byte, 1, 0) == 1, byte != UInt8(ascii: "\n") {
-      line.unicodeScalars.append(Unicode.Scalar(byte))
+    func nextLine() -> String {
+      var line = ""
+      while recv(connection, &byte, 1, 0) == 1, byte != UInt8(ascii: "\n") {
+        line.unicodeScalars.append(Unicode.Scalar(byte))
+      }
+      requests.add(line)
+      return line
     }
-    requests.add(line)
+    let line = nextLine()
     switch answer {
     case .slam: break
     case .silence: _ = recv(connection, &byte, 1, 0)
+    case .handOn(let address, let count):
+      guard let server = try? UnixClient(connectingTo: address) else { return }
+      var line = line
+      for number in 1...count where !line.isEmpty {
+        guard (try? server.send(line + "\n")) != nil,
+          let reply = try? server.receiveLine() + "\n"
+        else { return }
+        _ = send(connection, reply, reply.utf8.count, Int32(MSG_NOSIGNAL))
+        if number < count { line = nextLine() }
+      }
     case .pieces(let pieces):
       for piece in pieces {
         guard send(connection, piece, piece.utf8.count, Int32(MSG_NOSIGNAL)) > 0

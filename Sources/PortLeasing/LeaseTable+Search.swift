@@ -59,20 +59,23 @@ extension LeaseTable {
     // The first row is one that begins behind the row that was leased last.
     let start = min(max(nextRow - base, 0), states.count)
     for looksAgain in [false, true] {
+      if looksAgain, taken.isEmpty, inUse.isEmpty { break }
       for part in [start..<states.count, 0..<min(start + count, states.count)] {
-        var length = 0
-        for index in part {
-          let port = UInt16(base + index)
-          length =
-            mayTake(port, lookingAgain: looksAgain, looks) ? length + 1 : 0
-          guard length == count else { continue }
-          // Only a row that is long enough is worth a look at its ports.
-          let row = port - UInt16(count - 1)...port
-          guard let obstacle = try obstacle(in: row, on: ports, &looks) else {
-            nextRow = Int(port) + 1
+        var index = part.lowerBound
+        while let first = (looksAgain ? unleasedPorts : freePorts).row(
+          of: count, in: index..<part.upperBound)
+        {
+          let row = UInt16(base + first)...UInt16(base + first + count - 1)
+          // Only where all are known to be worth it, they are looked at.
+          var obstacle = row.last { !mayTake($0, looks) }
+          if obstacle == nil {
+            obstacle = try self.obstacle(in: row, on: ports, &looks)
+          }
+          guard let obstacle else {
+            nextRow = Int(row.upperBound) + 1
             return row
           }
-          length = Int(port - obstacle)
+          index = Int(obstacle) - base + 1
         }
       }
     }
@@ -80,15 +83,12 @@ extension LeaseTable {
   }
 
   /// Whether a port can be in a row, as far as it is known without a look.
-  private func mayTake(
-    _ port: UInt16, lookingAgain: Bool, _ looks: Looks
-  ) -> Bool {
+  private func mayTake(_ port: UInt16, _ looks: Looks) -> Bool {
     switch self[port] {
     case .free: true
-    case .taken: lookingAgain && looks.thorough > 0
+    case .taken: looks.thorough > 0
     case .inUse(let time):
-      lookingAgain && looks.quick > 0
-        && time &+ Self.lookPause <= looks.now
+      looks.quick > 0 && time &+ Self.lookPause <= looks.now
     case .outside, .doubtful, .leased: false
     }
   }

@@ -32,6 +32,10 @@ package struct LeaseTable {
   private var userCounts: [UInt32: Int] = [:]
   /// What is known of each port, by port, from the pool's smallest on.
   private(set) var states: [State]
+  /// The ports that are free, and those that nobody has a lease on, as far as that
+  /// is known: doubtful ones are not among them.
+  private(set) var freePorts: PortBits
+  private(set) var unleasedPorts: PortBits
   /// The pool's smallest port.
   let base: Int
   /// Where the next row of ports is looked for first.
@@ -63,10 +67,12 @@ package struct LeaseTable {
     queues = PortQueues(for: ports)
     states = Array(repeating: .outside, count: ports.count)
     base = Int(ports.lowerBound)
+    freePorts = PortBits(count: ports.count)
+    unleasedPorts = PortBits(count: ports.count)
     for range in pool.ranges {
       for port in range {
         queues.append(port, to: &free)
-        self[port] = .free
+        note(.free, of: port)
       }
     }
   }
@@ -80,10 +86,7 @@ package struct LeaseTable {
   }
 
   /// What is known of a port within the pool's bounds.
-  private(set) subscript(port: UInt16) -> State {
-    get { states[Int(port) - base] }
-    set { states[Int(port) - base] = newValue }
-  }
+  subscript(port: UInt16) -> State { states[Int(port) - base] }
 
   /// How many ports a process has.
   package func portCount(of holder: ProcessIdentity) -> Int {
@@ -135,7 +138,7 @@ package struct LeaseTable {
   ///   - lease: Who they are for, who is alive; who asks; and the time.
   ///   - count: How many, at least 1.
   ///   - isContiguous: Whether they have to be in a row; they ascend then. To
-  ///     find such ports takes a look at what is known of each port of the pool.
+  ///     find such ports takes a look at a bit of each port of the pool.
   ///   - ports: The host.
   /// - Returns: The ports, or that there are not enough.
   /// - Throws: What a probe says that cannot be made; nothing is leased then.
@@ -237,6 +240,18 @@ package struct LeaseTable {
       userCounts[lease.user, default: 0] += 1
       queues.append(port, to: &holders[lease.holder, default: PortQueue()])
     }
-    self[port] = state
+    note(state, of: port)
+  }
+
+  private mutating func note(_ state: State, of port: UInt16) {
+    let index = Int(port) - base
+    states[index] = state
+    switch state {
+    case .free: (freePorts[index], unleasedPorts[index]) = (true, true)
+    case .taken, .inUse:
+      (freePorts[index], unleasedPorts[index]) = (false, true)
+    case .outside, .doubtful, .leased:
+      (freePorts[index], unleasedPorts[index]) = (false, false)
+    }
   }
 }

@@ -171,8 +171,8 @@ def compare(name, contestants, unit, *, more_is_better=True, goal=None,
 
     contestants: functions by name, the first of which is measured against the
     second. goal: what the ratio has to be, at least, or, where less is better, at
-    most. see: names for further ratios, of each of the functions by name to the
-    one that follows it there. rounds: 1 for what can be counted.
+    most. see: further comparisons by name, each of one function with another.
+    rounds: 1 for what can be counted.
     """
     if not wanted(name):
         return
@@ -372,7 +372,9 @@ def daemon_sizes():
             def start(state):
                 def body():
                     begin = time.perf_counter()
-                    with Server("portserver", state=state):
+                    with Server("portserver", state=state) as server:
+                        # It listens before it has read its ledger.
+                        server.ask(os.getpid())
                         return (time.perf_counter() - begin) * 1e3
                 return body
             full.__exit__()

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +98,10 @@ int chs_store(void *destination, const void *source, size_t count) {
     return -1;
   }
   store_failed = &here;
+  // Not before, and not later: the handler has to know.
+  atomic_signal_fence(memory_order_seq_cst);
   memcpy(destination, source, count);
+  atomic_signal_fence(memory_order_seq_cst);
   store_failed = NULL;
   return 0;
 }

@@ -76,7 +76,7 @@ package final class Ledger: Sendable {
     do throws(LeasingError) {
       if try conditions.areFree(ports) { return outcome }
     } catch {
-      try giveBack(ports, of: lease.holder, deadline: deadline)
+      try? giveBack(ports, of: lease.holder, deadline: deadline)
       throw error
     }
     return try withLockedFile(until: deadline) {

@@ -55,7 +55,7 @@ package final class PortServer {
   private var isStopping = false
 
   /// How many clients are accepted in a turn.
-  private static let acceptBatch = 16
+  private static let acceptBatch = 32
 
   /// A server that begins to serve when it is run.
   ///

@@ -12,12 +12,9 @@
 static const char *path;
 static int picks;
 
-static void *pick(void *unused) {
-  (void)unused;
-  // The lock is an open file's: each thread needs one.
-  int ledger = bare_open_ledger(path);
+static void *pick(void *ledger) {
   for (int k = 0; k < picks; k++)
-    if (ledger < 0 || bare_pick(ledger, path, 9999) == 0) _exit(1);
+    if (bare_pick(*(int *)ledger, path, 9999) == 0) _exit(1);
   return NULL;
 }
 
@@ -31,12 +28,16 @@ int main(int count, char **arguments) {
   for (int i = 0; i < processes; i++) {
     if (fork() != 0) continue;
     close(gate[1]);
+    // The lock is an open file's: each thread needs one.
+    int ledgers[threads];
+    for (int k = 0; k < threads; k++)
+      if ((ledgers[k] = bare_open_ledger(path)) < 0) _exit(1);
     char nothing;
     if (read(gate[0], &nothing, 1) < 0) _exit(1);
     pthread_t others[threads];
     for (int k = 1; k < threads; k++)
-      if (pthread_create(&others[k], NULL, pick, NULL) != 0) _exit(1);
-    pick(NULL);
+      if (pthread_create(&others[k], NULL, pick, &ledgers[k]) != 0) _exit(1);
+    pick(&ledgers[0]);
     for (int k = 1; k < threads; k++) pthread_join(others[k], NULL);
     _exit(0);
   }

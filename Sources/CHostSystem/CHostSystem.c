@@ -79,15 +79,21 @@ static _Thread_local sigjmp_buf *volatile store_failed;
 
 static void on_bus_error(int number) {
   if (store_failed != NULL) siglongjmp(*store_failed, 1);
-  // Somebody else's access: it is made again, and ends the process.
+  // Somebody else's access, or kill(2).
   signal(number, SIG_DFL);
+  raise(number);
 }
 
 int chs_guard_stores(void) {
   // The handler is left by a jump, so it must not block its signal.
   struct sigaction action = {.sa_handler = on_bus_error,
                              .sa_flags = SA_NODEFER};
-  return sigaction(SIGBUS, &action, NULL);
+  if (sigaction(SIGBUS, &action, NULL) != 0) return -1;
+  // A blocked one would end the process all the same.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGBUS);
+  return sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
 int chs_store(void *destination, const void *source, size_t count) {

@@ -76,15 +76,21 @@ package struct File: ~Copyable, Sendable {
   }
 
   /// Takes space for a part of the file, without changing what can be read there
-  /// (fallocate(2)); where the file system cannot do that, it takes none.
-  package func reserveSpace(from offset: Int, count: Int) throws(Errno) {
+  /// (fallocate(2)).
+  ///
+  /// - Returns: Whether there is space now: some file systems cannot do that.
+  /// - Throws: What `fallocate(2)` says, such as `Errno.noSpace`.
+  package func reserveSpace(from offset: Int, count: Int) throws(Errno) -> Bool
+  {
     do {
       _ = try systemCall {
         chs_reserve_space(
           descriptor.raw.rawValue, off_t(offset), off_t(count))
       }
+      return true
     } catch {
       guard error == .notSupported else { throw error }
+      return false
     }
   }
 

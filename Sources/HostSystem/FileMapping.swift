@@ -31,8 +31,9 @@ package final class FileMapping {
 
   /// Stores bytes, in one page, at an offset.
   ///
-  /// - Returns: Whether they are in the file: they are not where somebody has cut
-  ///   it, or where there is no space.
+  /// - Returns: Whether there was something to store them in: there is not where
+  ///   somebody has cut the file before that page, or where there is no space. In
+  ///   the page in which a file was cut, what lies behind its end is lost.
   package func store(
     _ source: UnsafeRawBufferPointer, at offset: Int
   ) -> Bool {

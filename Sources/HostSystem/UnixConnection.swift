@@ -38,13 +38,21 @@ package struct UnixConnection: ~Copyable {
   package func peek(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Received {
-    do {
-      let count = try receive(into: buffer, Int32(MSG_PEEK))
-      return count == 0 ? .end : .bytes(count)
-    } catch {
-      guard error == .wouldBlock else { throw error }
-      return .nothing
-    }
+    try receive(into: buffer, Int32(MSG_PEEK))
+  }
+
+  /// Receives what has arrived, and takes it away.
+  ///
+  /// That also does away with what can only be received so, and makes a descriptor
+  /// readable: a byte that was sent out of band (`MSG_OOB`).
+  ///
+  /// - Parameter buffer: Where to put it; as much as it holds is taken.
+  /// - Returns: What there was.
+  /// - Throws: As ``peek(into:)``.
+  package func receive(
+    into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) -> Received {
+    try receive(into: buffer, 0)
   }
 
   /// Takes away what was looked at.
@@ -57,10 +65,11 @@ package struct UnixConnection: ~Copyable {
     ) { buffer in
       while rest > 0 {
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<rest])
-        guard let taken = try? receive(into: piece, 0), taken > 0 else {
+        // It is there: it has been looked at.
+        guard case .bytes(let count)? = try? receive(into: piece) else {
           return
         }
-        rest -= taken
+        rest -= count
       }
     }
   }
@@ -70,11 +79,17 @@ package struct UnixConnection: ~Copyable {
 
   private func receive(
     into buffer: UnsafeMutableRawBufferPointer, _ flags: Int32
-  ) throws(Errno) -> Int {
-    try systemCall {
-      recv(
-        descriptor.raw.rawValue, buffer.baseAddress, buffer.count,
-        Int32(MSG_DONTWAIT) | flags)
+  ) throws(Errno) -> Received {
+    do {
+      let count = try systemCall {
+        recv(
+          descriptor.raw.rawValue, buffer.baseAddress, buffer.count,
+          Int32(MSG_DONTWAIT) | flags)
+      }
+      return count == 0 ? .end : .bytes(count)
+    } catch {
+      guard error == .wouldBlock else { throw error }
+      return .nothing
     }
   }
 

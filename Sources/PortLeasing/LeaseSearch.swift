@@ -66,34 +66,29 @@ package protocol LeaseConditions: PortConditions {
 
   /// A port that was free is not wanted after all.
   func drop(_ port: UInt16)
+
+  /// Whether a port may be taken that somebody might have.
+  var mayTakeDoubtful: Bool { get }
 }
 
 extension LeaseConditions {
   package func drop(_ port: UInt16) {}
 
-  /// Whether all of some ports are free; where one is not, none is wanted.
-  func areFree(_ ports: [UInt16]) throws(LeasingError) -> Bool {
-    for port in ports {
-      var isFree = false
-      defer { if !isFree { ports.forEach(drop) } }
-      do {
-        isFree = try self.isFree(port)
-      } catch {
-        throw .probe(port, error)
-      }
-      if !isFree { return false }
-    }
-    return true
-  }
+  package var mayTakeDoubtful: Bool { true }
 }
 
 /// The host as it is when no port is in use, so that none is probed.
+///
+/// A search under it takes no port whose record is damaged: that somebody may have
+/// it would be forgotten.
 struct UnprobedPorts<Host: LeaseConditions>: LeaseConditions {
   private let host: Host
 
   init(_ host: Host) {
     self.host = host
   }
+
+  var mayTakeDoubtful: Bool { false }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool { host.isAlive(holder) }
 
@@ -119,7 +114,7 @@ private enum Standard: CaseIterable {
 /// did not suffice: with ports that linger, then with ports whose records are
 /// damaged, so that they might be leased.
 struct LeaseSearch<Conditions: LeaseConditions> {
-  private let request: LeaseRequest
+  let request: LeaseRequest
   private let conditions: Conditions
   private var found: [UInt16] = []
   private var usage: PoolUsage
@@ -149,7 +144,8 @@ struct LeaseSearch<Conditions: LeaseConditions> {
       switch standard {
       case .free: break
       case .lingering: if usage.inUse == 0 { continue }
-      case .doubtful: if doubtful == 0 { continue }
+      case .doubtful:
+        if doubtful == 0 || !conditions.mayTakeDoubtful { continue }
       }
       if request.isContiguous { dropFound() }
       if try goRound(ranges, by: standard, record) { return .leased(found) }

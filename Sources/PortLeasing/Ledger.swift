@@ -41,9 +41,9 @@ package final class Ledger: Sendable {
 
   /// Leases ports.
   ///
-  /// They are chosen and written down under the lock, and then probed without it,
-  /// so that others need not wait for that. Only where one of them is in use
-  /// after all, ports are probed under the lock.
+  /// One port is chosen and written down under the lock, and then probed without
+  /// it, so that others need not wait for that. Only where it is in use after all,
+  /// and where several are asked for, ports are probed under the lock.
   ///
   /// - Parameters:
   ///   - request: What is asked for.
@@ -59,44 +59,74 @@ package final class Ledger: Sendable {
   ) throws(LeasingError) -> LeaseOutcome {
     let lease = Lease(
       holder: request.holder, user: request.user, leasedAt: now)
-    let (outcome, isProbed) = try withLockedFile(until: deadline) {
-      file, header throws(LeasingError) -> (LeaseOutcome, Bool) in
-      let outcome = try self.write(
-        lease, request, under: UnprobedPorts(conditions), to: file, &header)
-      if case .exhausted(let usage) = outcome, usage.available > 0 {
-        // How many of those are in use, nobody knows yet.
-        return (
-          try self.write(lease, request, under: conditions, to: file, &header),
-          true
-        )
+    // Of several, those that come to nothing must not make the pool look exhausted
+    // to others.
+    if request.count > 1 {
+      return try withLockedFile(until: deadline) {
+        file, header throws(LeasingError) in
+        try self.write(
+          lease, LeaseSearch(request, under: conditions), to: file, &header)
       }
-      return (outcome, false)
     }
-    guard case .leased(let ports) = outcome, !isProbed else { return outcome }
+    let outcome = try withLockedFile(until: deadline) {
+      file, header throws(LeasingError) in
+      try self.write(
+        lease, LeaseSearch(request, under: UnprobedPorts(conditions)), to: file,
+        &header)
+    }
+    let port: UInt16?
+    switch outcome {
+    case .leased(let ports): port = ports[0]
+    case .exhausted(let usage):
+      // All of them are leased, or the records of some are damaged.
+      if usage.available == 0 { return outcome }
+      port = nil
+    }
     do throws(LeasingError) {
-      if try conditions.areFree(ports) { return outcome }
+      if let port, try isFree(port, under: conditions) { return outcome }
+      return try withLockedFile(until: deadline) {
+        file, header throws(LeasingError) in
+        if let port { try self.clear(lease, of: port, in: file) }
+        return try self.write(
+          lease, LeaseSearch(request, under: conditions), to: file, &header)
+      }
     } catch {
-      try? giveBack(ports, of: lease.holder, deadline: deadline)
+      if let port { withdraw(lease, of: port, deadline) }
       throw error
     }
-    return try withLockedFile(until: deadline) {
-      file, header throws(LeasingError) in
-      try self.clear(ports, of: lease.holder, in: file)
-      return try self.write(
-        lease, request, under: conditions, to: file, &header)
+  }
+
+  private func isFree(
+    _ port: UInt16, under conditions: some LeaseConditions
+  ) throws(LeasingError) -> Bool {
+    do {
+      return try conditions.isFree(port)
+    } catch {
+      throw .probe(port, error)
+    }
+  }
+
+  /// Takes back the lease of a port that is in use, or cannot be probed.
+  private func withdraw(
+    _ lease: Lease, of port: UInt16, _ deadline: Deadline
+  ) {
+    // The time may be over already.
+    let deadline = max(deadline, Deadline(after: .milliseconds(100)))
+    try? withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try self.clear(lease, of: port, in: file)
     }
   }
 
   /// Looks for ports and writes their leases down.
   private func write(
-    _ lease: Lease, _ request: LeaseRequest,
-    under conditions: some LeaseConditions, to file: LedgerFile,
-    _ header: inout LedgerHeader
+    _ lease: Lease, _ search: LeaseSearch<some LeaseConditions>,
+    to file: LedgerFile, _ header: inout LedgerHeader
   ) throws(LeasingError) -> LeaseOutcome {
     // The first search begins anywhere, lest the ledgers of several users
     // go through the same ports side by side.
-    let cursor = header.cursor == 0 ? request.pool.randomPort() : header.cursor
-    var search = LeaseSearch(request, under: conditions)
+    let cursor =
+      header.cursor == 0 ? search.request.pool.randomPort() : header.cursor
+    var search = search
     let outcome = try search.run(from: cursor) { port throws(LeasingError) in
       try self.store.step { () throws(Errno) in try file.record(of: port) }
     }
@@ -110,14 +140,12 @@ package final class Ledger: Sendable {
     return outcome
   }
 
+  /// Clears the record of a port, if it is of this very lease.
   private func clear(
-    _ ports: [UInt16], of holder: ProcessIdentity, in file: LedgerFile
+    _ lease: Lease, of port: UInt16, in file: LedgerFile
   ) throws(LeasingError) {
     try store.step { () throws(Errno) in
-      for port in ports {
-        guard case .lease(let lease) = try file.record(of: port),
-          lease.holder == holder
-        else { continue }
+      if case .lease(lease) = try file.record(of: port) {
         try file.write(nil, for: port)
       }
     }
@@ -136,7 +164,14 @@ package final class Ledger: Sendable {
     _ ports: [UInt16], of holder: ProcessIdentity, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.clear(ports, of: holder, in: file)
+      try self.store.step { () throws(Errno) in
+        for port in ports {
+          guard case .lease(let lease) = try file.record(of: port),
+            lease.holder == holder
+          else { continue }
+          try file.write(nil, for: port)
+        }
+      }
     }
   }
 

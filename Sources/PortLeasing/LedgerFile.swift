@@ -94,12 +94,6 @@ final class LedgerFile: @unchecked Sendable {
     if !isStored { try write(words, at: offset) }
   }
 
-  /// Writes records into memory from now on, where that can be: it costs a tenth
-  /// of a call.
-  func mapRecords() {
-    mapping = try? FileMapping(of: file, size: LedgerFormat.fileSize)
-  }
-
   /// Copies every lease that can be read to another ledger, and, if there is
   /// any, what is damaged, which may have been leases as well.
   ///
@@ -125,12 +119,19 @@ final class LedgerFile: @unchecked Sendable {
   }
 
   /// Takes the space for the records of some ports, so that writing them later
-  /// does not fail for want of it.
+  /// does not fail for want of it; and writes them into memory from now on, where
+  /// that can be, which costs a tenth of a call.
+  ///
+  /// Where no space can be taken, nobody would be told that it is missing when what
+  /// is in memory goes to the disk: there, records are written with calls.
   func reserveSpace(for ports: ClosedRange<UInt16>) throws(Errno) {
     let start = LedgerFormat.offset(of: ports.lowerBound)
     let end = LedgerFormat.offset(of: ports.upperBound)
-    try file.reserveSpace(
+    let isReserved = try file.reserveSpace(
       from: start, count: end + LedgerFormat.recordSize - start)
+    if isReserved {
+      mapping = try? FileMapping(of: file, size: LedgerFormat.fileSize)
+    }
   }
 
   /// Empties the file and begins a ledger in it.

@@ -37,7 +37,6 @@ package final class ServerLedger {
     file = try Self.openLocked(store)
     let (file, ports) = (file, ports)
     try store.step { () throws(Errno) in try file.reserveSpace(for: ports) }
-    file.mapRecords()
   }
 
   package var path: String { store.location.path }
@@ -95,7 +94,6 @@ package final class ServerLedger {
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)
     }
-    file.mapRecords()
     return true
   }
 

@@ -132,16 +132,30 @@ extension Picker {
         }
       }
     } catch {
-      // The connection may be what has failed: this takes another one. Where that
-      // fails as well, they come back with the process that they are for.
-      try? giveBack(lease.ports, to: place, timeout: .seconds(1))
+      abandon(lease.ports, to: place)
       throw error
     }
-    try? giveBack(unusable, to: place, timeout: .seconds(1))
+    abandon(unusable, to: place)
     got(ports, from: place)
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true)
+  }
+
+  /// Gives ports back that nobody was told of.
+  ///
+  /// It takes another connection, for the one that they came by may be what has
+  /// failed. Where that fails as well, they come back with the process that they
+  /// are for.
+  private func abandon(_ ports: [UInt16], to place: ServedPort) {
+    if ports.isEmpty { return }
+    guard
+      var conversation = try? ServerConversation(
+        with: place.client, timeout: .seconds(1))
+    else { return }
+    try? inParts(ports) { part throws(PortPickerError) in
+      _ = try conversation.ask(.returnPorts(part, pid: place.pid))
+    }
   }
 
   /// Asks by version 1 of the protocol: all ports or none.

@@ -47,7 +47,10 @@ extension PortServer {
     var stays =
       wasWriting
       ? goOn(with: client)
-      : serve(client, receive(from: client.connection, into: &client.reader))
+      : serve(
+        client,
+        receive(
+          from: client.connection, into: &client.reader, isReported: true))
     if stays, wasWriting != client.isWriting {
       let token = EventSource.client(number).token
       let connection = client.connection.raw
@@ -102,22 +105,37 @@ extension PortServer {
     var length = 0
   }
 
+  /// Looks at what has arrived.
+  ///
+  /// - Parameters:
+  ///   - connection: Where.
+  ///   - reader: What it is handed to.
+  ///   - isReported: Whether there is something for sure.
+  /// - Returns: What to do, and what to take away then.
   private func receive(
-    from connection: borrowing UnixConnection, into reader: inout RequestReader
+    from connection: borrowing UnixConnection, into reader: inout RequestReader,
+    isReported: Bool = false
   ) -> Piece {
     withUnsafeTemporaryAllocation(
       byteCount: RequestReader.pieceLength, alignment: 1
     ) { buffer in
-      switch try? connection.peek(into: buffer) {
-      case .nothing: Piece(step: .incomplete)
+      var found = try? connection.peek(into: buffer)
+      var isTaken = false
+      if isReported, found == .nothing {
+        // It is something that cannot be looked at, and would be reported for ever.
+        found = try? connection.receive(into: buffer)
+        isTaken = true
+      }
+      switch found {
+      case .nothing: return Piece(step: .incomplete)
       case .bytes(let count):
-        Piece(
+        return Piece(
           step: reader.receive(
             UnsafeRawBufferPointer(rebasing: buffer[..<count])),
-          length: count)
-      case .end: Piece(step: reader.finish())
+          length: isTaken ? 0 : count)
+      case .end: return Piece(step: reader.finish())
       // The connection is broken.
-      case nil: Piece(step: reader.speaksVersionTwo ? .end : .malformed)
+      case nil: return Piece(step: reader.speaksVersionTwo ? .end : .malformed)
       }
     }
   }

@@ -43,6 +43,22 @@ import Testing
     #expect(try connection.receive() == nil)
   }
 
+  @Test func aByteOutOfBandIsDoneAwayWithByReceiving() throws {
+    let server = try UnixServerSocket(name)
+    let client = try UnixClient(connectingTo: name)
+    let connection = try server.acceptClient()
+    // Older kernels know no such thing.
+    guard (try? client.sendOutOfBand(7)) != nil else { return }
+    #expect(isReadable(connection.raw))
+    #expect(try connection.receive() == nil)
+    var buffer = [UInt8](repeating: 0, count: 100)
+    let found = try buffer.withUnsafeMutableBytes {
+      try connection.receive(into: $0)
+    }
+    #expect(found == .nothing)
+    #expect(!isReadable(connection.raw))
+  }
+
   @Test func whoHasFinishedCanBeAnswered() throws {
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)

@@ -110,8 +110,10 @@ import Testing
     #expect(Set(found).isDisjoint(with: ports))
   }
 
-  @Test(arguments: [false, true])
-  func aPortThatTurnsOutToBeInUseIsNotLeased(isContiguous: Bool) throws {
+  @Test(arguments: [(1, false), (3, false), (3, true)])
+  func aPortThatTurnsOutToBeInUseIsNotLeased(
+    count: Int, isContiguous: Bool
+  ) throws {
     let test = try TestLedger()
     for _ in 0..<10 {
       var host = FakeHost()
@@ -120,7 +122,7 @@ import Testing
       }
       guard
         case .leased(let ports) = try test.ledger.lease(
-          pool, to: .a, count: 3, contiguous: isContiguous, on: host)
+          pool, to: .a, count: count, contiguous: isContiguous, on: host)
       else {
         Issue.record("there are ports")
         return
@@ -134,11 +136,12 @@ import Testing
     }
   }
 
-  @Test func nothingIsLeftLeasedWhereAPortCannotBeLookedAt() throws {
+  @Test(arguments: [1, 3])
+  func nothingIsLeftLeasedWhereAPortCannotBeLookedAt(count: Int) throws {
     let test = try TestLedger()
     #expect(throws: LeasingError.self) {
       try test.ledger.lease(
-        pool, to: .a, count: 3, on: FakeHost(failure: .tooManyOpenFiles))
+        pool, to: .a, count: count, on: FakeHost(failure: .tooManyOpenFiles))
     }
     #expect(try test.ledger.drain(pool, to: .b).count == 10)
   }

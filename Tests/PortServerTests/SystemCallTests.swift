@@ -77,6 +77,18 @@ struct SystemCallTests {
     #expect(calls["bind"] ?? 0 >= 2)
   }
 
+  @Test func aByteOutOfBandDoesNotKeepTheServerBusy() throws {
+    var clients: [UnixClient] = []
+    let calls = try calls { server in
+      if clients.isEmpty {
+        clients.append(try UnixClient(connectingTo: server.address))
+        try? clients[0].sendOutOfBand(7)
+      }
+      try #require(try server.lease(for: getpid()) != nil)
+    }
+    #expect(calls["epoll_wait"] ?? 0 <= 2.2, "\(calls)")
+  }
+
   @Test func aRequestOfVersionTwoOnAnOpenConnection() throws {
     var client: UnixClient?
     let calls = try calls { server in

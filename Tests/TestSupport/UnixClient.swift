@@ -40,6 +40,17 @@ package final class UnixClient: Sendable {
     }
   }
 
+  /// Sends a byte out of band.
+  ///
+  /// - Throws: `Errno.notSupported` where the kernel knows no such thing.
+  package func sendOutOfBand(_ byte: UInt8) throws(Errno) {
+    var byte = byte
+    let flags = Int32(MSG_OOB) | Int32(MSG_NOSIGNAL)
+    if Glibc.send(descriptor, &byte, 1, flags) < 0 {
+      throw Errno(rawValue: errno)
+    }
+  }
+
   /// Waits until the server has received all that was sent.
   package func waitUntilReceived() throws(Errno) {
     // What a peer has not received yet counts as unsent (unix(7)).

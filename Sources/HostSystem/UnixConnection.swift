@@ -57,14 +57,13 @@ package struct UnixConnection: ~Copyable {
 
   /// Takes away what was looked at.
   ///
-  /// - Parameter count: How many bytes, at most ``maximumPeekLength``.
+  /// - Parameter count: How many bytes.
   package func discard(_ count: Int) {
     var rest = count
-    withUnsafeTemporaryAllocation(
-      byteCount: Self.maximumPeekLength, alignment: 1
-    ) { buffer in
+    withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
       while rest > 0 {
-        let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<rest])
+        let piece = UnsafeMutableRawBufferPointer(
+          rebasing: buffer.prefix(rest))
         // It is there: it has been looked at.
         guard case .bytes(let count)? = try? receive(into: piece) else {
           return
@@ -73,9 +72,6 @@ package struct UnixConnection: ~Copyable {
       }
     }
   }
-
-  /// How many bytes can be looked at.
-  package static let maximumPeekLength = 1024
 
   private func receive(
     into buffer: UnsafeMutableRawBufferPointer, _ flags: Int32

@@ -59,40 +59,31 @@ package final class Ledger: Sendable {
   ) throws(LeasingError) -> LeaseOutcome {
     let lease = Lease(
       holder: request.holder, user: request.user, leasedAt: now)
-    // Of several, those that come to nothing must not make the pool look exhausted
-    // to others.
-    if request.count > 1 {
-      return try withLockedFile(until: deadline) {
-        file, header throws(LeasingError) in
-        try self.write(
-          lease, LeaseSearch(request, under: conditions), to: file, &header)
-      }
-    }
-    let outcome = try withLockedFile(until: deadline) {
-      file, header throws(LeasingError) in
-      try self.write(
-        lease, LeaseSearch(request, under: UnprobedPorts(conditions)), to: file,
-        &header)
-    }
-    let port: UInt16?
-    switch outcome {
-    case .leased(let ports): port = ports[0]
-    case .exhausted(let usage):
-      // All of them are leased, or the records of some are damaged.
-      if usage.available == 0 { return outcome }
-      port = nil
-    }
-    do throws(LeasingError) {
-      if let port, try isFree(port, under: conditions) { return outcome }
-      return try withLockedFile(until: deadline) {
-        file, header throws(LeasingError) in
+    func search(
+      under conditions: some LeaseConditions, clearing port: UInt16? = nil
+    ) throws(LeasingError) -> LeaseOutcome {
+      try withLockedFile(until: deadline) { file, header throws(LeasingError) in
         if let port { try self.clear(lease, of: port, in: file) }
         return try self.write(
           lease, LeaseSearch(request, under: conditions), to: file, &header)
       }
-    } catch {
-      if let port { withdraw(lease, of: port, deadline) }
-      throw error
+    }
+    // Of several, those that come to nothing must not make the pool look exhausted
+    // to others.
+    if request.count > 1 { return try search(under: conditions) }
+    let outcome = try search(under: UnprobedPorts(conditions))
+    switch outcome {
+    case .exhausted(let usage):
+      // All of them are leased, or the records of some are damaged.
+      return usage.available == 0 ? outcome : try search(under: conditions)
+    case .leased(let ports):
+      do throws(LeasingError) {
+        if try isFree(ports[0], under: conditions) { return outcome }
+        return try search(under: conditions, clearing: ports[0])
+      } catch {
+        withdraw(lease, of: ports[0], deadline)
+        throw error
+      }
     }
   }
 

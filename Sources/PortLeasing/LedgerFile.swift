@@ -3,8 +3,8 @@ import SystemPackage
 
 /// A ledger's open file: records in, records out.
 ///
-/// One thread uses it at a time. It knows the layout and nothing of leasing. It is read with calls: a mapping of
-/// a file that somebody cuts kills its reader.
+/// One thread uses it at a time. It knows the layout and nothing of leasing. It is
+/// read with calls: a mapping of a file that somebody cuts kills its reader.
 final class LedgerFile: @unchecked Sendable {
   private let file: File
   private let boot: UInt64
@@ -118,13 +118,13 @@ final class LedgerFile: @unchecked Sendable {
     return count
   }
 
-  /// Takes the space for the records of some ports, so that writing them later
-  /// does not fail for want of it; and writes them into memory from now on, where
-  /// that can be, which costs a tenth of a call.
+  /// Gets ready for many writes to the records of some ports: takes the space for
+  /// them, so that none fails for want of it, and maps them where that can be, for
+  /// to write into memory costs a tenth of a call.
   ///
   /// Where no space can be taken, nobody would be told that it is missing when what
   /// is in memory goes to the disk: there, records are written with calls.
-  func reserveSpace(for ports: ClosedRange<UInt16>) throws(Errno) {
+  func prepareToWrite(_ ports: ClosedRange<UInt16>) throws(Errno) {
     let start = LedgerFormat.offset(of: ports.lowerBound)
     let end = LedgerFormat.offset(of: ports.upperBound)
     let isReserved = try file.reserveSpace(

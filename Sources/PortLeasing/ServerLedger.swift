@@ -36,7 +36,7 @@ package final class ServerLedger {
     ports = pool.bounds
     file = try Self.openLocked(store)
     let (file, ports) = (file, ports)
-    try store.step { () throws(Errno) in try file.reserveSpace(for: ports) }
+    try store.step { () throws(Errno) in try file.prepareToWrite(ports) }
   }
 
   package var path: String { store.location.path }
@@ -89,7 +89,7 @@ package final class ServerLedger {
       guard try new.lock(until: Deadline(after: .zero)) else {
         throw .wouldBlock
       }
-      try new.reserveSpace(for: ports)
+      try new.prepareToWrite(ports)
       for (port, lease) in leases() { try new.write(lease, for: port) }
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)

@@ -66,6 +66,8 @@ let package = Package(
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     // A load on the daemon that checks its promises from outside.
     .executableTarget(name: "soak", path: "Tests/Soak"),
+    // A process that runs itself anew from a thread, over and over.
+    .executableTarget(name: "thread-execs", path: "Tests/ThreadExecs"),
     .target(
       name: "TestSupport",
       dependencies: [

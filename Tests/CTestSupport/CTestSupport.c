@@ -133,6 +133,33 @@ void cts_change(int control) {
   close(control);
 }
 
+pid_t cts_start_thread_execs(long count) {
+  // It was built beside whatever runs this.
+  char path[4096], text[32];
+  ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
+  if (length < 0) return -1;
+  path[length] = 0;
+  strcpy(strrchr(path, '/') + 1, "thread-execs");
+  snprintf(text, sizeof text, "%ld", count);
+  char *const arguments[] = {path, text, NULL};
+  pid_t child = fork();
+  if (child == 0) {
+    execv(path, arguments);
+    _exit(127);
+  }
+  return child;
+}
+
+int cts_has_run_all(pid_t process) {
+  char path[64], name[16] = "";
+  snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t count = read(fd, name, sizeof name);
+  close(fd);
+  return count > 0 && strncmp(name, "has-run-all", 11) == 0;
+}
+
 pid_t cts_start_ending(int *control, int status) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;

@@ -71,6 +71,28 @@ import Testing
     }
   }
 
+  /// What is forked has every descriptor of this process: see above.
+  @Test func processThatExecsFromAThreadKeepsItsIdentity() async {
+    await #expect(processExitsWith: .success) {
+      let process = cts_start_thread_execs(50)
+      try #require(process > 0)
+      guard
+        case .living(let identity) = try ProcessIdentity.lookUp(process)
+      else {
+        cts_end(process)
+        Issue.record("a process that has just been started is not living")
+        return
+      }
+      let end = ContinuousClock.now + .seconds(60)
+      while cts_has_run_all(process) == 0, ContinuousClock.now < end {
+        sched_yield()
+      }
+      #expect(cts_has_run_all(process) == 1)
+      #expect(try ProcessIdentity.lookUp(process) == .living(identity))
+      cts_end(process)
+    }
+  }
+
   @Test(arguments: [0, -1, .min, .max] as [Int32])
   func pidThatNoProcessHasIsGone(_ pid: Int32) throws {
     #expect(try ProcessIdentity.lookUp(pid) == .gone)

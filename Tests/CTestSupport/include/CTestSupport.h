@@ -32,6 +32,14 @@ pid_t cts_start_changeling(int *control);
 /// Has such a process run the other program; it does when this returns.
 void cts_change(int control);
 
+/// Starts a process that runs itself anew (execve(2)) from another thread than
+/// its first, so many times, and then stays. It keeps its pid and its start time.
+/// End it with cts_end().
+pid_t cts_start_thread_execs(long count);
+
+/// Whether such a process has done so as many times as it was told to.
+int cts_has_run_all(pid_t process);
+
 /// Starts a process that exits with a status when its control is closed. Reap
 /// it with cts_wait() or cts_end().
 pid_t cts_start_ending(int *control, int status);

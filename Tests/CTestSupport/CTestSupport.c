@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/fuse.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <poll.h>
@@ -19,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -71,6 +74,20 @@ static void *pause_for_ever(void *descriptor) {
   return NULL;
 }
 
+// The state of a thread; 0 if it is not there.
+static char thread_state(pid_t pid, pid_t thread) {
+  char path[64], line[512];
+  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)thread);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t count = read(fd, line, sizeof line - 1);
+  close(fd);
+  if (count <= 0) return 0;
+  line[count] = 0;
+  const char *name = strrchr(line, ')');
+  return name && name[1] == ' ' ? name[2] : 0;
+}
+
 pid_t cts_start_headless(void) {
   pid_t child = fork();
   if (child == 0) {
@@ -82,19 +99,9 @@ pid_t cts_start_headless(void) {
   if (child < 0) return -1;
   // The first thread shows as a zombie once it has ended; there is nothing
   // that could be waited for, so the state is read until it is there.
-  char path[64], line[512];
-  snprintf(path, sizeof path, "/proc/%d/stat", (int)child);
-  for (;;) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -1;
-    ssize_t count = read(fd, line, sizeof line - 1);
-    close(fd);
-    if (count <= 0) return -1;
-    line[count] = 0;
-    const char *name = strrchr(line, ')');
-    if (name && name[1] == ' ' && name[2] == 'Z') return child;
-    sched_yield();
-  }
+  char state;
+  while ((state = thread_state(child, child)) != 'Z' && state) sched_yield();
+  return state ? child : -1;
 }
 
 static void *change_when_told(void *control) {
@@ -174,6 +181,151 @@ pid_t cts_start_ending(int *control, int status) {
   close(ends[0]);
   *control = ends[1];
   return child;
+}
+
+// A FUSE file system with a file "f", as far as it is needed here.
+struct unreadable {
+  int fuse;
+  int ready;
+  char *page;
+};
+
+// Answers one request. Returns whether it was a read.
+static int answer_fuse(int fuse) {
+  static char request[1 << 17];
+  struct {
+    struct fuse_out_header header;
+    union {
+      struct fuse_init_out init;
+      struct fuse_entry_out entry;
+      struct fuse_attr_out attr;
+      struct fuse_open_out open;
+    } body;
+  } reply = {0};
+  if (read(fuse, request, sizeof request) < (ssize_t)sizeof(
+                                                struct fuse_in_header))
+    _exit(1);
+  struct fuse_in_header *in = (struct fuse_in_header *)request;
+  size_t length = 0;
+  struct fuse_attr file = {
+      .ino = 2, .size = 4096, .mode = S_IFREG | 0444, .nlink = 1};
+  switch (in->opcode) {
+  case FUSE_INIT:
+    reply.body.init.major = FUSE_KERNEL_VERSION;
+    reply.body.init.minor = FUSE_KERNEL_MINOR_VERSION;
+    reply.body.init.max_write = 4096;
+    length = sizeof reply.body.init;
+    break;
+  case FUSE_LOOKUP:
+    reply.body.entry.nodeid = 2;
+    reply.body.entry.attr = file;
+    length = sizeof reply.body.entry;
+    break;
+  case FUSE_GETATTR:
+    reply.body.attr.attr = file;
+    if (in->nodeid == 1)
+      reply.body.attr.attr = (struct fuse_attr){
+          .ino = 1, .mode = S_IFDIR | 0555, .nlink = 1};
+    length = sizeof reply.body.attr;
+    break;
+  case FUSE_OPEN:
+    length = sizeof reply.body.open;
+    break;
+  default:
+    reply.header.error = in->opcode == FUSE_READ ? -EIO : -ENOSYS;
+  }
+  reply.header.unique = in->unique;
+  reply.header.len = (uint32_t)(sizeof reply.header + length);
+  write(fuse, &reply, reply.header.len);
+  return in->opcode == FUSE_READ;
+}
+
+// Answers until the file is read for the second time, and then changes the
+// memory map.
+static void *serve_until_read(void *argument) {
+  struct unreadable *state = argument;
+  while (!answer_fuse(state->fuse)) {
+  }
+  struct pollfd next = {.fd = state->fuse, .events = POLLIN};
+  while (poll(&next, 1, -1) < 0 && errno == EINTR) {
+  }
+  pid_t number = cts_thread_number();
+  write(state->ready, &number, sizeof number);
+  mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return NULL;
+}
+
+static void *touch_page(void *argument) {
+  struct unreadable *state = argument;
+  *(volatile char *)state->page;
+  return NULL;
+}
+
+// The kernel reads a page that a thread touches without the lock of the memory
+// map, and once more with it if that fails. This second read gets no answer; a
+// thread that wants to change the map waits for the lock then, and all others
+// that want to read the map wait behind that one. A request that was not taken
+// from the queue is given up when the process is killed, and so is all the rest.
+static int become_unreadable(int ready) {
+  static struct unreadable state;
+  state.ready = ready;
+  state.fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+  if (state.fuse < 0) return errno;
+  char directory[] = "/tmp/portpicker-test-XXXXXX", path[64], options[96];
+  if (!mkdtemp(directory)) return errno;
+  snprintf(path, sizeof path, "%s/f", directory);
+  snprintf(options, sizeof options,
+           "fd=%d,rootmode=40000,user_id=0,group_id=0", state.fuse);
+  if (mount("portpicker-test", directory, "fuse", MS_NOSUID | MS_NODEV,
+            options) != 0) {
+    int error = errno;
+    rmdir(directory);
+    return error;
+  }
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, serve_until_read, &state);
+  int file = error == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  if (error == 0 && file < 0) error = errno;
+  // It is there for as long as the file is open.
+  umount2(directory, MNT_DETACH);
+  rmdir(directory);
+  if (error != 0) return error;
+  state.page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
+  if (state.page == MAP_FAILED) return errno;
+  // As it ends it would wait for an answer to that.
+  close(file);
+  madvise(state.page, 4096, MADV_RANDOM);
+  return pthread_create(&thread, NULL, touch_page, &state);
+}
+
+pid_t cts_start_unreadable(void) {
+  int ready[2];
+  if (pipe2(ready, O_CLOEXEC) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(ready[1], 3);
+    close_range(4, ~0U, 0);
+    prctl(PR_SET_NAME, "unreadable");
+    int error = -become_unreadable(3);
+    if (error != 0) {
+      write(3, &error, sizeof error);
+      _exit(1);
+    }
+    for (;;) pause();
+  }
+  close(ready[1]);
+  pid_t thread = -EIO;
+  while (read(ready[0], &thread, sizeof thread) < 0 && errno == EINTR) {
+  }
+  close(ready[0]);
+  // It waits for the lock when its state says so.
+  char state = 0;
+  while (thread > 0 && (state = thread_state(child, thread)) != 'D' && state)
+    sched_yield();
+  if (state) return child;
+  if (child > 0) cts_end(child);
+  errno = thread < 0 ? -thread : EIO;
+  return -1;
 }
 
 void cts_await_end(pid_t child) {

@@ -25,3 +25,11 @@ package let canEnterNetwork: Bool = {
   end.wait()
   return answer.all == [true]
 }()
+
+/// Whether this host lets tests start a process whose command line cannot be read
+/// (`cts_start_unreadable`): it has FUSE, and tests may mount.
+package let canStartUnreadable: Bool = {
+  let process = cts_start_unreadable()
+  if process > 0 { cts_end(process) }
+  return process > 0
+}()

@@ -25,6 +25,12 @@ pid_t cts_start_zombie(void);
 /// End it with cts_end().
 pid_t cts_start_headless(void);
 
+/// Starts a process whose memory map is locked for as long as it lives, so that
+/// a read of its /proc/PID/cmdline does not return before its end. Its name is
+/// "unreadable". Returns -1 and sets `errno` where that cannot be made, which
+/// takes /dev/fuse and the right to mount(2). End it with cts_end().
+pid_t cts_start_unreadable(void);
+
 /// Starts a process that, when cts_change() tells it to, runs another program in
 /// its place, from another thread than its first. End it with cts_end().
 pid_t cts_start_changeling(int *control);

@@ -12,12 +12,39 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 pid_t chs_thread_id(void) { return gettid(); }
+
+uint64_t chs_fork_generation(void) {
+  static _Atomic(_Atomic uint64_t *) shared_page;
+  // Not wiped: a child goes on counting where its parent was.
+  static _Atomic uint64_t last;
+  _Atomic uint64_t *page = atomic_load(&shared_page);
+  if (page == NULL) {
+    void *fresh = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // A pid is nearly as good, and costs a call each time.
+    if (fresh == MAP_FAILED) return (uint64_t)getpid();
+    if (madvise(fresh, sizeof *page, MADV_WIPEONFORK) != 0) {
+      munmap(fresh, sizeof *page);
+      return (uint64_t)getpid();
+    }
+    if (atomic_compare_exchange_strong(&shared_page, &page, fresh))
+      page = fresh;
+    else
+      munmap(fresh, sizeof *page);
+  }
+  uint64_t generation = atomic_load(page);
+  if (generation != 0) return generation;
+  uint64_t next = atomic_fetch_add(&last, 1) + 1;
+  return atomic_compare_exchange_strong(page, &generation, next) ? next
+                                                                 : generation;
+}
 
 int chs_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 

@@ -8,6 +8,14 @@ package func effectiveUserID() -> UInt32 { geteuid() }
 /// The pid of this process.
 package func currentPID() -> Int32 { getpid() }
 
+/// Which process this is, among itself and the processes that it descends from:
+/// memory that was written under another number is a parent's, copied by fork(2).
+///
+/// State that is kept with this number needs no lock to tell that it is stale, so a
+/// child of a process with threads can tell it although a thread that is gone may
+/// hold the lock. It costs no system call (`MADV_WIPEONFORK`, madvise(2)).
+package func forkGeneration() -> UInt64 { chs_fork_generation() }
+
 /// The number of this thread (gettid(2)), which no other thread or process of this
 /// pid namespace has.
 package func currentThreadID() -> Int32 { chs_thread_id() }

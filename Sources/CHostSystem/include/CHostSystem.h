@@ -19,6 +19,12 @@
 /// gettid(2).
 pid_t chs_thread_id(void);
 
+/// A number above 0 that stays the same in a process, and is another in each child
+/// that it makes by fork(2) or clone(2) without CLONE_VM. It costs no system call,
+/// and takes no lock, except where the kernel cannot wipe memory in a child
+/// (MADV_WIPEONFORK, Linux 4.14). It never fails.
+uint64_t chs_fork_generation(void);
+
 /// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
 /// process exits, before it is reaped.
 int chs_pidfd_open(pid_t pid);

@@ -25,8 +25,9 @@ package struct ProcessHandle: ~Copyable {
   ///     it is done without; reading `/proc` takes one for a moment all the same.
   /// - Returns: `nil` where there is no such process, or it has ended.
   /// - Throws: `Errno.permissionDenied` where `/proc` hides the process,
-  ///   `Errno.notSupported` where it shows another pid namespace, otherwise what
-  ///   reading it says.
+  ///   `Errno.notSupported` where it shows another pid namespace,
+  ///   `Errno.notPermitted` for a thread of the kernel's own, otherwise what
+  ///   reading `/proc` says.
   package static func open(
     _ pid: Int32, watching: Bool
   ) throws(Errno) -> ProcessHandle? {
@@ -55,6 +56,7 @@ package struct ProcessHandle: ~Copyable {
     switch found {
     case .gone: return nil
     case .hidden: throw .permissionDenied
+    case .kernelThread: throw .notPermitted
     case .living(let identity):
       let handle = ProcessHandle(identity: identity, descriptor: descriptor)
       // Where the process that the descriptor is of still lives, it was that

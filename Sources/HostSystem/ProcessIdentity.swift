@@ -28,6 +28,8 @@ package enum ProcessLookup: Hashable, Sendable {
   case gone
   /// There is such a process, but `/proc` does not show it (`hidepid`).
   case hidden
+  /// A thread of the kernel's own, which never ends.
+  case kernelThread
 }
 
 extension ProcessIdentity {
@@ -45,57 +47,88 @@ extension ProcessIdentity {
 
   /// This process.
   ///
-  /// It is read once and kept; a process made by `fork(2)` reads its own.
+  /// It is read once and kept; a child made by `fork(2)` reads its own.
   ///
   /// - Throws: As ``lookUp(_:)`` does, and `Errno.noSuchProcess` where
   ///   `/proc` does not show this process.
   package static func current() throws(Errno) -> ProcessIdentity {
+    let generation = UInt(forkGeneration())
     let pid = getpid()
     // Without a lock, for every pick comes by.
     let known = known.load(ordering: .relaxed)
-    if known.first == UInt(pid) {
+    if known.first == generation {
       return ProcessIdentity(pid: pid, startTime: UInt64(known.second))
     }
     guard case .living(let identity) = try lookUp(pid) else {
       throw .noSuchProcess
     }
     Self.known.store(
-      WordPair(first: UInt(pid), second: UInt(identity.startTime)),
+      WordPair(first: generation, second: UInt(identity.startTime)),
       ordering: .relaxed)
     return identity
   }
 
   /// Whether exactly this process still runs.
   ///
-  /// A process that cannot be looked at counts as alive: a doubt must never
-  /// free a lease.
+  /// A process that cannot be looked at counts as alive, and so does every process
+  /// where `/proc` is another pid namespace's: a doubt must never free a lease.
   package var isAlive: Bool {
-    switch try? Self.read(pid) {
-    case .living(let identity): identity == self
-    case .gone: false
-    case .hidden, nil: true
+    do throws(Errno) {
+      try Self.requireOwnProc()
+      switch try Self.read(pid) {
+      case .living(let identity): return identity == self
+      case .gone: return false
+      case .hidden, .kernelThread: return true
+      }
+    } catch {
+      return true
     }
   }
 
-  /// The pid and start time of this process; 0 before they are known.
+  /// The fork generation and start time of this process; 0 before they are known.
   private static let known = Atomic(WordPair(first: 0, second: 0))
 
-  /// Whether `/proc` was mounted for this process's own pid namespace: its
-  /// `self` link then names our pid.
+  /// The fork generation for which it is known whether `/proc` is our own, and the
+  /// error if it is not; 0 before it is known.
+  private static let ownProc = Atomic(WordPair(first: 0, second: 0))
+
+  /// - Throws: `Errno.notSupported` where `/proc` was mounted for another pid
+  ///   namespace than this process's own, so that its pids are not ours; what
+  ///   reading it says.
+  static func requireOwnProc() throws(Errno) {
+    let generation = UInt(forkGeneration())
+    let known = ownProc.load(ordering: .relaxed)
+    let error =
+      known.first == generation
+      ? Int32(truncatingIfNeeded: known.second) : lookForOwnProc()
+    if known.first != generation {
+      ownProc.store(
+        WordPair(first: generation, second: UInt(error)), ordering: .relaxed)
+    }
+    if error != 0 { throw Errno(rawValue: error) }
+  }
+
+  /// Looks whose `/proc` it is: 0 where it is our own, otherwise an error number.
   ///
-  /// A process in a new pid namespace that still sees the old `/proc` would
-  /// read about innocent processes.
-  private static let hasOwnProc: Errno? = {
+  /// In that of a namespace above ours, the `self` link has another number, or by
+  /// chance the same one; but `NSpid` has more than one there.
+  private static func lookForOwnProc() -> Int32 {
     var target = [CChar](repeating: 0, count: 16)
     let count = readlink("/proc/self", &target, target.count)
-    if count < 0 { return Errno(rawValue: errno) }
+    if count < 0 { return errno }
     let text = target.prefix(count).map { UInt8(bitPattern: $0) }
-    return Int32(String(decoding: text, as: UTF8.self)) == getpid()
-      ? nil : .notSupported
-  }()
-
-  static func requireOwnProc() throws(Errno) {
-    if let error = hasOwnProc { throw error }
+    guard Int32(String(decoding: text, as: UTF8.self)) == getpid() else {
+      return ENOTSUP
+    }
+    // Nothing lies above the host's own, and this costs less.
+    if (try? Namespace.process()) == .hostProcess { return 0 }
+    do throws(Errno) {
+      let text = try readFile("/proc/self/status", limit: 1 << 20)
+      let details = ProcessDetails(parsing: text)
+      return details?.namespacePIDs == [getpid()] ? 0 : ENOTSUP
+    } catch {
+      return error.rawValue
+    }
   }
 
   /// Whether a number is that of a thread and not of a process.
@@ -113,23 +146,20 @@ extension ProcessIdentity {
   }
 
   static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
-    do {
-      // The line is some 300 bytes long, 1,500 if every field were full.
-      return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) {
-        buffer throws(Errno) in
-        let file = try Descriptor {
-          open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
+    do throws(Errno) {
+      // Reaping, or taking over a pid, is a matter of microseconds.
+      for _ in 0..<1000 {
+        let status = try readStatus(pid)
+        switch status.life {
+        case .unclear: continue
+        case .ended: return .gone
+        case .running:
+          if status.isKernelThread { return .kernelThread }
+          return .living(
+            ProcessIdentity(pid: pid, startTime: status.startTime))
         }
-        let count = try systemCall {
-          Glibc.read(file.raw.rawValue, buffer.baseAddress, buffer.count)
-        }
-        guard let status = ProcessStatus(buffer[..<count]) else {
-          throw .ioError
-        }
-        if !status.isRunning { return .gone }
-        return .living(
-          ProcessIdentity(pid: pid, startTime: status.startTime))
       }
+      throw Errno.resourceTemporarilyUnavailable
     } catch {
       switch error {
       case .noSuchProcess: return .gone
@@ -138,6 +168,23 @@ extension ProcessIdentity {
         return kill(pid, 0) == 0 || errno == EPERM ? .hidden : .gone
       default: throw error
       }
+    }
+  }
+
+  private static func readStatus(_ pid: Int32) throws(Errno) -> ProcessStatus {
+    // The line is some 300 bytes long, 1,500 if every field were full.
+    try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) {
+      buffer throws(Errno) in
+      let file = try Descriptor {
+        open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
+      }
+      let count = try systemCall {
+        Glibc.read(file.raw.rawValue, buffer.baseAddress, buffer.count)
+      }
+      guard let status = ProcessStatus(buffer[..<count]) else {
+        throw .ioError
+      }
+      return status
     }
   }
 }

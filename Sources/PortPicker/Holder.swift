@@ -47,12 +47,19 @@ struct Holder {
             .processNotAllowed,
             "/proc hides process \(pid), so nobody could tell when it ends; "
               + "ask as the user that owns it"))
+      case .kernelThread:
+        throw Errno.notPermitted
       }
     } catch .noSuchProcess {
       throw PortPickerError(
         .noSuchProcess,
         "there is no process \(pid), or it has ended; the pid of a running "
           + "process is expected", .noSuchProcess)
+    } catch .notPermitted {
+      throw PortPickerError(
+        .processNotAllowed,
+        "process \(pid) is a kernel thread, which never ends, so the lease would "
+          + "never end either; pass the pid of your own script ($$)")
     } catch .notSupported {
       identity = .failure(
         PortPickerError(

@@ -102,6 +102,8 @@ extension PortServer {
   private static func denial(_ error: any Error) -> Denial {
     switch error {
     case let denial as Denial: denial
+    // A kernel thread, which never ends.
+    case Errno.notPermitted: .noProcess
     case Errno.permissionDenied:
       .broken(
         "/proc hides it (hidepid), so nobody could tell when it ends; run "

@@ -80,15 +80,36 @@ private func line(
   @Test(arguments: ["R", "S", "D", "T", "t", "I", "P"])
   func processRunsInEveryStateOfALivingOne(_ state: String) throws {
     let status = try #require(ProcessStatus(line(state: state)))
-    #expect(status.isRunning)
+    #expect(status.life == .running)
   }
 
-  @Test(arguments: ["Z", "X", "x"], [("0", false), ("1", false), ("2", true)])
+  @Test(
+    arguments: ["Z", "X", "x"],
+    [
+      // As a process shows whose pid another thread takes over (execve(2)).
+      ("0", ProcessStatus.Life.unclear), ("1", .ended), ("2", .running),
+    ])
   func endedProcessRunsAsLongAsItHasOtherThreads(
-    _ state: String, _ threads: (count: String, isRunning: Bool)
+    _ state: String, _ threads: (count: String, life: ProcessStatus.Life)
   ) throws {
     let status = try #require(
       ProcessStatus(line(state: state, threads: threads.count)))
-    #expect(status.isRunning == threads.isRunning)
+    #expect(status.life == threads.life)
+  }
+
+  @Test func kernelThreadsAreTold() throws {
+    // kthreadd(2), and a process of ours.
+    #expect(
+      try #require(
+        ProcessStatus(
+          Array(
+            "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5"
+              .utf8))
+      ).isKernelThread)
+    #expect(
+      try #require(
+        ProcessStatus(
+          Array("9 (sh) S 1 9 9 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 5".utf8))
+      ).isKernelThread == false)
   }
 }

@@ -11,11 +11,36 @@ package enum PortProbe {
   /// - Throws: What the system is short of, such as descriptors
   ///   (`Errno.tooManyOpenFiles`). That a port is in use is no error.
   package static func status(of port: UInt16) throws(Errno) -> PortStatus {
-    let strict = try outcome { () throws(Errno) in
+    let quick = try quickStatus(of: port)
+    if quick != .inUse { return quick }
+    return try canBeReused(port) && onlyTimeWaitIsLeft(on: port)
+      ? .lingering : .inUse
+  }
+
+  /// The port's status as far as two binds tell: a port that lingers is in use.
+  ///
+  /// - Throws: As ``status(of:)``.
+  package static func quickStatus(
+    of port: UInt16
+  ) throws(Errno) -> PortStatus {
+    try outcome { () throws(Errno) in
       _ = try PortSockets(binding: port)
     }
-    if strict != .inUse { return strict }
-    return try isLingering(port) ? .lingering : .inUse
+  }
+
+  /// Whether a port that is in use by ``quickStatus(of:)`` lingers.
+  ///
+  /// - Parameters:
+  ///   - port: The port.
+  ///   - census: What TCP sockets there were a moment ago.
+  /// - Returns: Whether nothing is left on it but what a program that sets
+  ///   `SO_REUSEADDR` can bind over.
+  /// - Throws: As ``status(of:)``.
+  package static func isLingering(
+    _ port: UInt16, by census: TCPSocketCensus
+  ) throws(Errno) -> Bool {
+    guard census[port] == .timeWait else { return false }
+    return try canBeReused(port)
   }
 
   /// Whether the port can be bound by any program: two binds, whatever the
@@ -23,9 +48,7 @@ package enum PortProbe {
   ///
   /// - Throws: As ``status(of:)``.
   package static func isFree(_ port: UInt16) throws(Errno) -> Bool {
-    try outcome { () throws(Errno) in
-      _ = try PortSockets(binding: port)
-    } == .free
+    try quickStatus(of: port) == .free
   }
 
   /// The port's status for one protocol alone.
@@ -46,21 +69,20 @@ package enum PortProbe {
       ? .lingering : .inUse
   }
 
-  /// Whether a port that is not free has nothing left on it but TIME_WAIT
-  /// remnants that a program with `SO_REUSEADDR` can bind over.
+  /// Whether a program that sets `SO_REUSEADDR` can bind a port that is not free.
   ///
-  /// The bind tells whether that works. It would also work over a socket that
-  /// somebody has bound with `SO_REUSEADDR` and keeps silent, so the kernel is
-  /// asked for the port's sockets as well. Where it does not say (a sandbox
-  /// without socket diagnostics), the port counts as in use.
-  private static func isLingering(_ port: UInt16) throws(Errno) -> Bool {
-    let reusable = try outcome { () throws(Errno) in
+  /// That works over TIME_WAIT remnants, and also over a socket that somebody has
+  /// bound with `SO_REUSEADDR` and keeps silent. So the kernel has to be asked for
+  /// the port's sockets as well.
+  private static func canBeReused(_ port: UInt16) throws(Errno) -> Bool {
+    try outcome { () throws(Errno) in
       // Only listen(2) tells whether nobody else listens.
       _ = try PortSockets(reusing: port, backlog: 1)
-    }
-    return reusable == .free && onlyTimeWaitIsLeft(on: port)
+    } == .free
   }
 
+  /// Where the kernel does not say (a sandbox without socket diagnostics), the port
+  /// counts as in use.
   private static func onlyTimeWaitIsLeft(on port: UInt16) -> Bool {
     (try? TCPSocketStates.onPort(port)) == .timeWait
   }

@@ -16,6 +16,19 @@ package struct Lease: Hashable, Sendable {
   }
 }
 
+extension Lease {
+  /// The lease of a port that a process looks at, to know whether it is free.
+  ///
+  /// It is the looking process's own, so that it ends with that, and it becomes
+  /// another lease or none at once.
+  static func tentative(of asker: ProcessIdentity, user: UInt32) -> Lease {
+    Lease(holder: asker, user: user, leasedAt: 0)
+  }
+
+  /// Whether it is such a lease.
+  var isTentative: Bool { leasedAt == 0 }
+}
+
 /// What a ledger has on a port.
 package enum LedgerRecord: Hashable, Sendable {
   /// The port was never leased, or it was given back.

@@ -5,9 +5,11 @@ import SystemPackage
 package struct LeaseRequest: Sendable {
   /// The ports to choose from.
   package var pool: PortPool
-  /// Who the ports are for.
+  /// The process that the ports are for.
   package var holder: ProcessIdentity
-  /// Who asks.
+  /// The process that asks.
+  package var asker: ProcessIdentity
+  /// The user who asks.
   package var user: UInt32
   /// How many ports, at least 1; all of them or none.
   package var count: Int
@@ -15,11 +17,12 @@ package struct LeaseRequest: Sendable {
   package var isContiguous: Bool
 
   package init(
-    pool: PortPool, holder: ProcessIdentity, user: UInt32, count: Int = 1,
-    isContiguous: Bool = false
+    pool: PortPool, holder: ProcessIdentity, asker: ProcessIdentity,
+    user: UInt32, count: Int = 1, isContiguous: Bool = false
   ) {
     self.pool = pool
     self.holder = holder
+    self.asker = asker
     self.user = user
     self.count = count
     self.isContiguous = isContiguous
@@ -66,167 +69,345 @@ package protocol LeaseConditions: PortConditions {
 
   /// A port that was free is not wanted after all.
   func drop(_ port: UInt16)
-
-  /// Whether a port may be taken that somebody might have.
-  var mayTakeDoubtful: Bool { get }
 }
 
 extension LeaseConditions {
   package func drop(_ port: UInt16) {}
-
-  package var mayTakeDoubtful: Bool { true }
 }
 
-/// The host as it is when no port is in use, so that none is probed.
+/// Looks for ports to lease, a step at a time.
 ///
-/// A search under it takes no port whose record is damaged: that somebody may have
-/// it would be forgotten.
-struct UnprobedPorts<Host: LeaseConditions>: LeaseConditions {
-  private let host: Host
-
-  init(_ host: Host) {
-    self.host = host
+/// A search goes round the pool from the cursor on and proposes ports that nobody
+/// has. Between two steps its user looks at them, while nobody need wait for the
+/// ledger. It goes round again, and is content with less, only where that did not
+/// suffice: with ports that linger, then with ports whose records are damaged, so
+/// that they might be leased.
+///
+/// It decides. Of the host it asks no more than whether a few holders live.
+struct LeaseSearch {
+  /// What to do next.
+  enum Step {
+    /// Look at these ports, and call ``note(_:_:)`` for each until that says that
+    /// it is enough.
+    case look([UInt16])
+    /// Find out which of these processes live, and call ``learn(_:)``.
+    case ask([ProcessIdentity])
+    /// These ports are enough.
+    case found([UInt16])
+    /// There are not enough ports.
+    case exhausted(PoolUsage)
   }
 
-  var mayTakeDoubtful: Bool { false }
+  /// What a search is content with, the best first.
+  private enum Standard {
+    /// A free port that nobody has.
+    case free
+    /// A free or lingering one.
+    case lingering
+    /// One whose record is damaged, so that somebody might have it.
+    case doubtful
+  }
 
-  func isAlive(_ holder: ProcessIdentity) -> Bool { host.isAlive(holder) }
-
-  func isFree(_ port: UInt16) -> Bool { true }
-
-  func status(of port: UInt16) -> PortStatus { .free }
-}
-
-/// What a search is content with, the best first.
-private enum Standard: CaseIterable {
-  /// A free port that nobody has.
-  case free
-  /// A free or lingering one.
-  case lingering
-  /// One whose record is damaged, so that somebody might have it.
-  case doubtful
-}
-
-/// Looks for ports to lease.
-///
-/// It goes round the pool from the cursor on and takes the first ports that
-/// nobody has. It goes round again, and is content with less, only where that
-/// did not suffice: with ports that linger, then with ports whose records are
-/// damaged, so that they might be leased.
-struct LeaseSearch<Conditions: LeaseConditions> {
-  let request: LeaseRequest
-  private let conditions: Conditions
-  private var found: [UInt16] = []
+  private let request: LeaseRequest
+  private var standard = Standard.free
+  private var walk: PoolWalk
+  /// How many ports this round has come by.
+  private var visited = 0
   private var usage: PoolUsage
-  private var doubtful = 0
-  /// What was found out about holders: each is asked for once.
-  private var livingHolders: [ProcessIdentity: Bool] = [:]
+  private var damagedCount = 0
+  /// Ports that this round has found not to be good enough.
+  private var rejected: Set<UInt16> = []
+  /// What was found good; in a row if it has to be.
+  private var found: [UInt16] = []
+  /// What was proposed and not looked at yet.
+  private var pending: [UInt16] = []
+  /// Of a row, what was found good behind what is pending.
+  private var tail: [UInt16] = []
+  /// Those of the proposed ports whose records are damaged.
+  private var doubtful: Set<UInt16> = []
+  /// What is known about holders: each is asked for once.
+  private var holders: [ProcessIdentity: Bool] = [:]
+  /// How many ports to propose at least: the more were in use, the more.
+  private var batch = 1
+  /// Ports that were proposed and are not wanted any more.
+  private(set) var dropped: Set<UInt16> = []
+  /// Whether others look at ports just now, some of which may come back at once.
+  private(set) var othersLook = false
 
-  init(_ request: LeaseRequest, under conditions: Conditions) {
+  /// How many ports are proposed at a time where fewer are wanted.
+  private static let largestBatch = 64
+  /// How many holders are asked for in a step.
+  private static let askLimit = 16
+  /// How many holders a step can have its user ask for.
+  private static let unknownLimit = 4096
+
+  /// - Parameters:
+  ///   - request: What is asked for.
+  ///   - cursor: The port that was handed out last.
+  init(_ request: LeaseRequest, from cursor: UInt16) {
     self.request = request
-    self.conditions = conditions
     usage = PoolUsage(ports: request.pool.count)
+    walk = PoolWalk(
+      request.pool.ranges(
+        after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
   }
 
-  /// Searches.
+  /// Whether enough ports were found good.
+  var hasFound: Bool { found.count == request.count }
+
+  /// What became of the ports that this round has come by.
+  var usageSoFar: PoolUsage { usage }
+
+  /// Whether ports have to be looked at thoroughly.
+  var isThorough: Bool { standard != .free }
+
+  /// Whether the record of a port that was proposed is damaged: that is not to be
+  /// forgotten before the port is leased.
+  func isDoubtful(_ port: UInt16) -> Bool { doubtful.contains(port) }
+
+  /// Every port that was proposed and not forgotten.
+  var proposed: [UInt16] { found + pending + tail + dropped }
+
+  /// Goes on.
   ///
   /// - Parameters:
-  ///   - cursor: The port that was handed out last.
+  ///   - isAlive: Whether a holder lives.
   ///   - record: What the ledger has on a port.
-  /// - Returns: The ports, or how the pool is used.
-  /// - Throws: What reading a record or probing a port throws.
-  mutating func run(
-    from cursor: UInt16, record: (UInt16) throws(LeasingError) -> LedgerRecord
-  ) throws(LeasingError) -> LeaseOutcome {
-    let ranges = request.pool.ranges(
-      after: cursor, overlap: request.isContiguous ? request.count - 1 : 0)
-    for standard in Standard.allCases {
-      switch standard {
-      case .free: break
-      case .lingering: if usage.inUse == 0 { continue }
-      case .doubtful:
-        if doubtful == 0 || !conditions.mayTakeDoubtful { continue }
-      }
-      if request.isContiguous { dropFound() }
-      if try goRound(ranges, by: standard, record) { return .leased(found) }
-    }
+  /// - Returns: What to do next.
+  /// - Throws: What reading a record throws.
+  mutating func next(
+    isAlive: (ProcessIdentity) -> Bool,
+    record: (UInt16) throws(LeasingError) -> LedgerRecord
+  ) throws(LeasingError) -> Step {
+    if hasFound { return .found(found) }
+    repeat {
+      if let step = try propose(isAlive, record) { return step }
+    } while beginNextRound()
+    drop(found)
+    found = []
     return .exhausted(usage)
   }
 
-  /// - Returns: Whether enough ports were found.
-  private mutating func goRound(
-    _ ranges: [ClosedRange<UInt16>], by standard: Standard,
+  /// Goes on with a round.
+  ///
+  /// - Returns: `nil` where it is over.
+  private mutating func propose(
+    _ isAlive: (ProcessIdentity) -> Bool,
     _ record: (UInt16) throws(LeasingError) -> LedgerRecord
-  ) throws(LeasingError) -> Bool {
-    usage = PoolUsage(ports: request.pool.count)
-    doubtful = 0
-    let known = Set(found)
-    var visited = 0
-    for range in ranges {
-      for port in range where !known.contains(port) {
-        // What comes after a whole round was counted in it.
-        let counted = usage
-        visited += 1
-        defer { if visited > counted.ports { usage = counted } }
-        guard try canTake(port, by: standard, record(port)) else { continue }
-        if request.isContiguous, let last = found.last, last &+ 1 != port {
-          dropFound()
-        }
-        found.append(port)
-        if found.count == request.count { return true }
+  ) throws(LeasingError) -> Step? {
+    var asked = 0
+    while let port = walk.port {
+      let entry = dropped.contains(port) ? .vacant : try record(port)
+      if case .lease(let lease) = entry, !isKnown(lease.holder) {
+        if asked == Self.askLimit { return try askForHolders(record) }
+        asked += 1
+        holders[lease.holder] = isAlive(lease.holder)
+      }
+      walk.advance()
+      visited += 1
+      // It was good enough already, in a round before this one.
+      if found.contains(port) { continue }
+      let isTaken = !canTake(port, entry)
+      if request.isContiguous { breakRow(before: port, isTaken) }
+      if isTaken { continue }
+      pending.append(port)
+      let missing = request.count - found.count
+      if pending.count == (request.isContiguous ? missing : max(missing, batch))
+      {
+        return look()
       }
     }
-    return false
+    if request.isContiguous { pending = [] }
+    return pending.isEmpty ? nil : look()
   }
 
-  private mutating func dropFound() {
-    for port in found { conditions.drop(port) }
+  private mutating func look() -> Step {
+    // Those that were in use cost a step each; so the steps grow.
+    batch = min(batch * 2, Self.largestBatch)
+    dropped.subtract(pending)
+    return .look(pending)
+  }
+
+  /// Begins a row anew where a port cannot be its next one.
+  private mutating func breakRow(before port: UInt16, _ isTaken: Bool) {
+    guard let last = pending.last ?? found.last else { return }
+    if !isTaken, last &+ 1 == port { return }
+    drop(found)
     found = []
+    pending = []
+  }
+
+  private func isKnown(_ holder: ProcessIdentity) -> Bool {
+    // Who asks, and for whom, is alive.
+    holder == request.holder || holder == request.asker
+      || holders[holder] != nil
+  }
+
+  /// Has its user find out about all holders that this round may come by, which
+  /// takes longer than others should wait for the ledger.
+  private func askForHolders(
+    _ record: (UInt16) throws(LeasingError) -> LedgerRecord
+  ) throws(LeasingError) -> Step {
+    var unknown: Set<ProcessIdentity> = []
+    var walk = walk
+    while let port = walk.port, unknown.count < Self.unknownLimit {
+      if case .lease(let lease) = try record(port), !isKnown(lease.holder) {
+        unknown.insert(lease.holder)
+      }
+      walk.advance()
+    }
+    return .ask(Array(unknown))
   }
 
   private mutating func canTake(
-    _ port: UInt16, by standard: Standard, _ record: LedgerRecord
-  ) throws(LeasingError) -> Bool {
+    _ port: UInt16, _ record: LedgerRecord
+  ) -> Bool {
+    // What comes after a whole round was counted in it.
+    let count = visited <= usage.ports ? 1 : 0
     switch record {
     case .vacant: break
     case .lease(let lease):
-      if isAlive(lease.holder) {
-        usage.leased += 1
+      if holders[lease.holder] ?? true {
+        usage.leased += count
+        if lease.isTentative { othersLook = true }
         return false
       }
     case .damaged:
-      if standard != .doubtful {
-        doubtful += 1
-        return false
+      damagedCount += count
+      guard standard == .doubtful else { return false }
+      doubtful.insert(port)
+    }
+    return !rejected.contains(port)
+  }
+
+  /// - Returns: Whether there is another round.
+  private mutating func beginNextRound() -> Bool {
+    switch standard {
+    case .free where usage.inUse > 0: standard = .lingering
+    case .free where damagedCount > 0, .lingering where damagedCount > 0:
+      standard = .doubtful
+    default: return false
+    }
+    if request.isContiguous {
+      drop(found)
+      found = []
+    }
+    walk.restart()
+    visited = 0
+    usage = PoolUsage(ports: usage.ports)
+    damagedCount = 0
+    rejected = []
+    return true
+  }
+
+  private mutating func drop(_ ports: [UInt16]) {
+    dropped.formUnion(ports)
+  }
+}
+
+// MARK: - What was found out
+
+extension LeaseSearch {
+  /// The ports to look at, the first to be looked at first.
+  ///
+  /// In a row the last one that is in use is the one that matters.
+  var toLookAt: [UInt16] {
+    request.isContiguous ? pending.reversed() : pending
+  }
+
+  /// Takes note of what became of a port that was to be looked at.
+  ///
+  /// - Returns: Whether to look at the next one.
+  mutating func note(_ port: UInt16, _ status: PortStatus) -> Bool {
+    let isGood =
+      switch status {
+      case .free: true
+      case .lingering: isThorough
+      case .inUse, .denied: false
       }
-    }
-    switch try status(of: port, by: standard) {
-    case .free, .lingering: return true
-    case .inUse: usage.inUse += 1
-    case .denied: usage.denied += 1
-    }
+    if !isGood { reject(port, status) }
+    return request.isContiguous
+      ? noteInRow(port, isGood) : noteAlone(port, isGood)
+  }
+
+  private mutating func noteAlone(_ port: UInt16, _ isGood: Bool) -> Bool {
+    pending.removeFirst()
+    if isGood { found.append(port) } else { drop([port]) }
+    if !hasFound { return !pending.isEmpty }
+    drop(pending)
+    pending = []
     return false
   }
 
-  /// On the first round, a port that is not free counts as in use: only the
-  /// next round needs to know more.
-  private func status(
-    of port: UInt16, by standard: Standard
-  ) throws(LeasingError) -> PortStatus {
-    do {
-      if standard != .free { return try conditions.status(of: port) }
-      return try conditions.isFree(port) ? .free : .inUse
-    } catch {
-      throw .probe(port, error)
+  private mutating func noteInRow(_ port: UInt16, _ isGood: Bool) -> Bool {
+    pending.removeLast()
+    if isGood {
+      tail.insert(port, at: 0)
+      if !pending.isEmpty { return true }
+      found += tail
+    } else {
+      drop(found + pending + [port])
+      found = tail
+    }
+    pending = []
+    tail = []
+    return false
+  }
+
+  private mutating func reject(_ port: UInt16, _ status: PortStatus) {
+    guard rejected.insert(port).inserted else { return }
+    if status == .denied { usage.denied += 1 } else { usage.inUse += 1 }
+  }
+
+  /// Takes note that a port that was found good is somebody else's by now.
+  mutating func lose(_ port: UInt16) {
+    reject(port, .inUse)
+    if request.isContiguous {
+      drop(found)
+      found = []
+    } else {
+      drop([port])
+      found.removeAll { $0 == port }
     }
   }
 
-  private mutating func isAlive(_ holder: ProcessIdentity) -> Bool {
-    // Who asks is alive.
-    if holder == request.holder { return true }
-    if let known = livingHolders[holder] { return known }
-    let isAlive = conditions.isAlive(holder)
-    livingHolders[holder] = isAlive
-    return isAlive
+  /// Takes note of which processes live.
+  mutating func learn(_ answers: [ProcessIdentity: Bool]) {
+    holders.merge(answers) { $1 }
+  }
+
+  /// Forgets the ports that are not wanted any more.
+  ///
+  /// - Returns: Those ports.
+  mutating func takeDropped() -> Set<UInt16> {
+    defer { dropped = [] }
+    return dropped
+  }
+}
+
+/// A walk round a pool, a port at a time.
+private struct PoolWalk {
+  private let ranges: [ClosedRange<UInt16>]
+  private var index = 0
+  /// The port that the walk has come to; `nil` at its end.
+  private(set) var port: UInt16?
+
+  init(_ ranges: [ClosedRange<UInt16>]) {
+    self.ranges = ranges
+    port = ranges.first?.lowerBound
+  }
+
+  mutating func advance() {
+    guard let current = port else { return }
+    if current < ranges[index].upperBound {
+      port = current + 1
+    } else {
+      index += 1
+      port = index < ranges.count ? ranges[index].lowerBound : nil
+    }
+  }
+
+  mutating func restart() {
+    self = PoolWalk(ranges)
   }
 }

@@ -137,6 +137,10 @@ extension LeaseTable {
     looks.made += 1
     switch try ports.status(of: port) {
     case .free, .lingering: return true
+    case nil:
+      // It keeps its place. No other port can be looked at so now, either.
+      looks.thorough = 0
+      return false
     case .inUse, .denied:
       move(port, to: .inUse(lookedAt: looks.now))
       return false

@@ -8,12 +8,15 @@ package enum LeasingError: Error, Hashable {
   case ledger(LedgerProblem, path: String)
   /// A port cannot be probed.
   case probe(UInt16, Errno)
+  /// The time was over before enough ports were found; what was found out until
+  /// then.
+  case outOfTime(PoolUsage)
 
   /// The system's error behind it, if there is one.
   package var errno: Errno? {
     switch self {
     case .ledger(.system(let errno), _), .probe(_, let errno): errno
-    case .ledger: nil
+    case .ledger, .outOfTime: nil
     }
   }
 }
@@ -65,6 +68,10 @@ extension LeasingError: CustomStringConvertible {
     case .probe(let port, let errno):
       "cannot probe port \(port): \(errno)"
         + (errno.advice.map { "; " + $0 } ?? "")
+    case .outOfTime(let usage):
+      "no free port was found in time: of the \(usage.ports) ports of the pool, "
+        + "\(usage.leased) are leased and \(usage.inUse) in use by others, as far "
+        + "as they were looked at; allow more time, or use a larger pool"
     }
   }
 }

@@ -41,104 +41,199 @@ package final class Ledger: Sendable {
 
   /// Leases ports.
   ///
-  /// One port is chosen and written down under the lock, and then probed without
-  /// it, so that others need not wait for that. Only where it is in use after all,
-  /// and where several are asked for, ports are probed under the lock.
+  /// Ports are chosen and written down under the lock, and looked at without it, so
+  /// that others need not wait for that. One port is written down as leased at once,
+  /// for mostly it is free. What is looked at besides is written down as a tentative
+  /// lease of the process that asks. Others who find too few ports while there are
+  /// such leases try again until the deadline.
   ///
   /// - Parameters:
   ///   - request: What is asked for.
-  ///   - conditions: What has to be known of the host.
-  ///   - now: The time, in nanoseconds since boot.
-  ///   - deadline: How long to wait for the lock.
+  ///   - host: What has to be known of the host.
+  ///   - now: The time, in nanoseconds since boot; not 0.
+  ///   - deadline: How long to look for ports, and to wait for others. One port is
+  ///     looked at even if it has passed.
   /// - Returns: The ports, which are written down by now, or that there are
   ///   not enough.
-  /// - Throws: Why the ledger cannot be used, or a port not be probed.
+  /// - Throws: Why the ledger cannot be used, or a port not be probed; or that the
+  ///   time is over. Nothing is leased then.
   package func lease(
-    _ request: LeaseRequest, under conditions: some LeaseConditions,
-    now: UInt64, deadline: Deadline
+    _ request: LeaseRequest, under host: some LeaseConditions, now: UInt64,
+    deadline: Deadline
   ) throws(LeasingError) -> LeaseOutcome {
-    let lease = Lease(
-      holder: request.holder, user: request.user, leasedAt: now)
-    func search(
-      under conditions: some LeaseConditions, clearing port: UInt16? = nil
-    ) throws(LeasingError) -> LeaseOutcome {
-      try withLockedFile(until: deadline) { file, header throws(LeasingError) in
-        if let port { try self.clear(lease, of: port, in: file) }
-        return try self.write(
-          lease, LeaseSearch(request, under: conditions), to: file, &header)
-      }
-    }
-    // Of several, those that come to nothing must not make the pool look exhausted
-    // to others.
-    if request.count > 1 { return try search(under: conditions) }
-    let outcome = try search(under: UnprobedPorts(conditions))
-    switch outcome {
-    case .exhausted(let usage):
-      // All of them are leased, or the records of some are damaged.
-      return usage.available == 0 ? outcome : try search(under: conditions)
-    case .leased(let ports):
+    var wait = Duration.microseconds(500)
+    while true {
+      var hunt = Hunt(request, now: now)
+      let outcome: LeaseOutcome
       do throws(LeasingError) {
-        if try isFree(ports[0], under: conditions) { return outcome }
-        return try search(under: conditions, clearing: ports[0])
+        outcome = try run(&hunt, under: host, deadline)
       } catch {
-        withdraw(lease, of: ports[0], deadline)
+        withdraw(hunt, deadline)
         throw error
       }
+      guard case .exhausted = outcome, hunt.search?.othersLook == true,
+        !deadline.hasPassed
+      else { return outcome }
+      // At different times, lest they meet again.
+      pause(for: min(wait * Double.random(in: 0.5...1), deadline.remaining))
+      wait = min(wait * 2, .milliseconds(20))
     }
   }
 
-  private func isFree(
-    _ port: UInt16, under conditions: some LeaseConditions
-  ) throws(LeasingError) -> Bool {
-    do {
-      return try conditions.isFree(port)
-    } catch {
-      throw .probe(port, error)
+  /// A search for ports, and what is written down meanwhile.
+  private struct Hunt {
+    let request: LeaseRequest
+    /// What is written down in the end.
+    let lease: Lease
+    /// What is written down until then.
+    let tentative: Lease
+    /// Whether the first port is written down as leased at once.
+    var isFirst: Bool
+    /// It begins where the ledger's cursor stands, so with the first lock.
+    var search: LeaseSearch?
+
+    init(_ request: LeaseRequest, now: UInt64) {
+      self.request = request
+      lease = Lease(holder: request.holder, user: request.user, leasedAt: now)
+      tentative = .tentative(of: request.asker, user: request.user)
+      isFirst = request.count == 1
     }
   }
 
-  /// Takes back the lease of a port that is in use, or cannot be probed.
-  private func withdraw(
-    _ lease: Lease, of port: UInt16, _ deadline: Deadline
-  ) {
+  private func run(
+    _ hunt: inout Hunt, under host: some LeaseConditions, _ deadline: Deadline
+  ) throws(LeasingError) -> LeaseOutcome {
+    while true {
+      let step = try withLockedFile(until: deadline) {
+        file, header throws(LeasingError) in
+        try self.step(&hunt, under: host, in: file, &header)
+      }
+      for port in hunt.search?.takeDropped() ?? [] { host.drop(port) }
+      switch step {
+      case .found(let ports): return .leased(ports)
+      case .exhausted(let usage): return .exhausted(usage)
+      case .ask(let holders):
+        var answers: [ProcessIdentity: Bool] = [:]
+        for holder in holders { answers[holder] = host.isAlive(holder) }
+        hunt.search?.learn(answers)
+      case .look(let ports):
+        try look(&hunt, under: host, deadline)
+        // It is written down as it should be.
+        if hunt.isFirst, hunt.search?.hasFound == true {
+          return .leased(ports)
+        }
+        hunt.isFirst = false
+      }
+    }
+  }
+
+  /// Goes on with a search under the lock, and writes down what comes of it.
+  private func step(
+    _ hunt: inout Hunt, under host: some LeaseConditions, in file: LedgerFile,
+    _ header: inout LedgerHeader
+  ) throws(LeasingError) -> LeaseSearch.Step {
+    // The first search begins anywhere, lest the ledgers of several users go
+    // through the same ports side by side.
+    var search =
+      hunt.search
+      ?? LeaseSearch(
+        hunt.request,
+        from: header.cursor == 0
+          ? hunt.request.pool.randomPort() : header.cursor)
+    defer { hunt.search = search }
+    while true {
+      try clear(search.dropped, of: hunt, in: file)
+      let step = try search.next(isAlive: host.isAlive) {
+        port throws(LeasingError) in try self.record(of: port, in: file)
+      }
+      try clear(search.dropped, of: hunt, in: file)
+      switch step {
+      case .ask, .exhausted: return step
+      case .look(let ports):
+        if search.isDoubtful(ports[0]) { hunt.isFirst = false }
+        let lease = hunt.isFirst ? hunt.lease : hunt.tentative
+        let marked = ports.filter { !search.isDoubtful($0) }
+        header.cursor = ports[ports.count - 1]
+        let header = header
+        try store.step { () throws(Errno) in
+          try Self.write(lease, for: marked, header, to: file)
+        }
+        return step
+      case .found(let ports):
+        if let lost = try firstLost(of: ports, search, hunt, in: file) {
+          search.lose(lost)
+          continue
+        }
+        let (lease, header) = (hunt.lease, header)
+        try store.step { () throws(Errno) in
+          try Self.write(lease, for: ports, header, to: file)
+        }
+        return step
+      }
+    }
+  }
+
+  /// The first of the ports that were found good whose record is not what this
+  /// search has written: somebody may have put another file in this one's place.
+  private func firstLost(
+    of ports: [UInt16], _ search: LeaseSearch, _ hunt: Hunt, in file: LedgerFile
+  ) throws(LeasingError) -> UInt16? {
+    for port in ports {
+      let expected: LedgerRecord =
+        search.isDoubtful(port) ? .damaged : .lease(hunt.tentative)
+      if try record(of: port, in: file) != expected { return port }
+    }
+    return nil
+  }
+
+  /// Looks at the ports that a search proposes.
+  private func look(
+    _ hunt: inout Hunt, under host: some LeaseConditions, _ deadline: Deadline
+  ) throws(LeasingError) {
+    guard let ports = hunt.search?.toLookAt else { return }
+    for port in ports {
+      if !hunt.isFirst, deadline.hasPassed {
+        throw .outOfTime(hunt.search?.usageSoFar ?? PoolUsage(ports: 0))
+      }
+      let status: PortStatus
+      do throws(Errno) {
+        if hunt.search?.isThorough == true {
+          status = try host.status(of: port) ?? .inUse
+        } else {
+          status = try host.isFree(port) ? .free : .inUse
+        }
+      } catch {
+        throw .probe(port, error)
+      }
+      if hunt.search?.note(port, status) != true { return }
+    }
+  }
+
+  /// Undoes what a search has written down.
+  private func withdraw(_ hunt: Hunt, _ deadline: Deadline) {
+    guard let search = hunt.search, !search.proposed.isEmpty else { return }
     // The time may be over already.
     let deadline = max(deadline, Deadline(after: .milliseconds(100)))
     try? withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.clear(lease, of: port, in: file)
+      try self.clear(search.proposed, of: hunt, in: file)
     }
   }
 
-  /// Looks for ports and writes their leases down.
-  private func write(
-    _ lease: Lease, _ search: LeaseSearch<some LeaseConditions>,
-    to file: LedgerFile, _ header: inout LedgerHeader
-  ) throws(LeasingError) -> LeaseOutcome {
-    // The first search begins anywhere, lest the ledgers of several users
-    // go through the same ports side by side.
-    let cursor =
-      header.cursor == 0 ? search.request.pool.randomPort() : header.cursor
-    var search = search
-    let outcome = try search.run(from: cursor) { port throws(LeasingError) in
-      try self.store.step { () throws(Errno) in try file.record(of: port) }
-    }
-    if case .leased(let ports) = outcome {
-      header.cursor = ports[ports.count - 1]
-      let header = header
-      try store.step { () throws(Errno) in
-        try Self.write(lease, for: ports, header, to: file)
-      }
-    }
-    return outcome
+  private func record(
+    of port: UInt16, in file: LedgerFile
+  ) throws(LeasingError) -> LedgerRecord {
+    try store.step { () throws(Errno) in try file.record(of: port) }
   }
 
-  /// Clears the record of a port, if it is of this very lease.
+  /// Clears the records of ports, as far as they are what this search has written.
   private func clear(
-    _ lease: Lease, of port: UInt16, in file: LedgerFile
+    _ ports: some Sequence<UInt16>, of hunt: Hunt, in file: LedgerFile
   ) throws(LeasingError) {
-    try store.step { () throws(Errno) in
-      if case .lease(lease) = try file.record(of: port) {
-        try file.write(nil, for: port)
-      }
+    for port in ports {
+      guard case .lease(let lease) = try record(of: port, in: file),
+        lease == hunt.lease || lease == hunt.tentative
+      else { continue }
+      try store.step { () throws(Errno) in try file.write(nil, for: port) }
     }
   }
 
@@ -191,6 +286,7 @@ package final class Ledger: Sendable {
         for port in 1...UInt16.max {
           switch try file.record(of: port) {
           case .vacant: break
+          case .lease(let lease) where lease.isTentative: break
           case .lease(let lease): contents.leases.append((port, lease))
           case .damaged: contents.damaged.append(port)
           }
@@ -224,7 +320,7 @@ package final class Ledger: Sendable {
         var leased: [UInt16] = []
         for port in ports {
           guard case .lease(let lease) = try file.record(of: port),
-            isAlive(lease.holder)
+            !lease.isTentative, isAlive(lease.holder)
           else { continue }
           try file.write(nil, for: port)
           leased.append(port)

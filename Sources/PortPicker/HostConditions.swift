@@ -20,6 +20,10 @@ package enum SocketUse: Sendable {
 final class HostConditions: LeaseConditions {
   private let use: SocketUse
   private var kept: [UInt16: KeptSockets] = [:]
+  /// What TCP sockets there were when a port was first looked at thoroughly.
+  ///
+  /// It answers for all ports of a search.
+  private var census: TCPSocketCensus?
 
   init(keepingSocketsFor use: SocketUse) {
     self.use = use
@@ -34,11 +38,15 @@ final class HostConditions: LeaseConditions {
     return try keepIfFree(port) == .free
   }
 
-  func status(of port: UInt16) throws(Errno) -> PortStatus {
-    if use == .none { return try PortProbe.status(of: port) }
-    if try keepIfFree(port) == .free { return .free }
-    let status = try PortProbe.status(of: port)
-    guard status == .lingering || status == .free else { return status }
+  func status(of port: UInt16) throws(Errno) -> PortStatus? {
+    let quick =
+      use == .none ? try PortProbe.quickStatus(of: port) : try keepIfFree(port)
+    guard quick == .inUse else { return quick }
+    // Where the kernel does not tell, no port counts as lingering.
+    let census = census ?? (try? TCPSocketCensus()) ?? .unknown
+    self.census = census
+    guard try PortProbe.isLingering(port, by: census) else { return .inUse }
+    if use == .none { return .lingering }
     return try keep(port) { () throws(Errno) in
       try PortSockets(reusing: port, backlog: use == .bound ? 1 : nil)
     }

@@ -53,8 +53,17 @@ extension Picker {
     _ request: PickRequest, _ pool: PortPool, _ holder: ProcessIdentity
   ) throws(PortPickerError) -> Pick {
     let conditions = HostConditions(keepingSocketsFor: request.use)
+    let asker: ProcessIdentity
+    do throws(Errno) {
+      asker = try .current()
+    } catch {
+      throw PortPickerError(
+        .systemFailure,
+        "/proc does not show this process: \(error); mount it anew (mount -t proc "
+          + "proc /proc)", error)
+    }
     let wanted = LeaseRequest(
-      pool: pool, holder: holder, user: effectiveUserID(),
+      pool: pool, holder: holder, asker: asker, user: effectiveUserID(),
       count: request.count, isContiguous: request.isContiguous)
     let ledger = try openLedger()
     let deadline = Deadline(after: request.options.timeout)
@@ -151,6 +160,8 @@ func convertingErrors<Result>(
       throw PortPickerError(.ledgerUnusable, error.description, error.errno)
     case .probe:
       throw PortPickerError(.systemFailure, error.description, error.errno)
+    case .outOfTime:
+      throw PortPickerError(.timedOut, error.description)
     }
   }
 }

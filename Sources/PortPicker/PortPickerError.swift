@@ -31,6 +31,7 @@ extension PortPickerError {
       case noSuchProcess
       case processNotAllowed
       case poolExhausted
+      case timedOut
       case ledgerUnusable
       case invalidServerAddress
       case serverUnreachable
@@ -64,6 +65,10 @@ extension PortPickerError {
     /// The pool has not enough ports left: end processes that hold some, give
     /// ports back, or use a larger pool.
     public static let poolExhausted = Code(.poolExhausted)
+
+    /// ``PickOptions/timeout`` was over before enough free ports were found, for
+    /// many are in use: allow more time, or use another pool.
+    public static let timedOut = Code(.timedOut)
 
     /// The ledger, in which the ports of this user are written down, cannot be
     /// used: do what the description says, or name another file in

@@ -130,7 +130,7 @@ extension PortServer {
     func outcome() throws(Errno) -> LeaseTable.Outcome {
       try table.lease(
         lease, count: order.count, isContiguous: order.isContiguous,
-        on: HostPorts())
+        on: ports)
     }
     do {
       var found = try outcome()

@@ -25,6 +25,7 @@ package final class PortServer {
   var events: EventQueue
   var statistics: ServerStatistics
   var table: LeaseTable
+  let ports = HostPorts()
   var processes: KnownProcesses
   /// Processes without ports that are known for a while, the oldest first.
   var idle: [Int32] = []

@@ -20,7 +20,7 @@ struct FakeHost: LeaseConditions {
     try status(of: port) == .free
   }
 
-  func status(of port: UInt16) throws(Errno) -> PortStatus {
+  func status(of port: UInt16) throws(Errno) -> PortStatus? {
     onLook(port)
     if let failure { throw failure }
     return statuses[port] ?? .free
@@ -78,9 +78,9 @@ extension Ledger {
   ) throws(LeasingError) -> LeaseOutcome {
     try lease(
       LeaseRequest(
-        pool: pool, holder: holder, user: 0, count: count,
+        pool: pool, holder: holder, asker: holder, user: 0, count: count,
         isContiguous: contiguous),
-      under: host, now: 0, deadline: Deadline(after: timeout))
+      under: host, now: 1, deadline: Deadline(after: timeout))
   }
 
   func giveBack(

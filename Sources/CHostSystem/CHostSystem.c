@@ -55,9 +55,11 @@ int chs_epoll_add(int epoll, int descriptor, uint64_t token) {
   return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
-int chs_epoll_change(int epoll, int descriptor, int writing, uint64_t token) {
-  struct epoll_event event = {.events = writing ? EPOLLOUT : EPOLLIN,
-                              .data.u64 = token};
+int chs_epoll_change(int epoll, int descriptor, int reading, int writing,
+                     uint64_t token) {
+  struct epoll_event event = {
+      .events = (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0),
+      .data.u64 = token};
   return epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event);
 }
 

@@ -29,20 +29,30 @@ package struct EventQueue: ~Copyable {
     }
   }
 
-  /// Has a descriptor that is watched reported when it can be written to, and
-  /// not when it can be read; or the other way round again.
+  /// What a descriptor is reported for.
+  package enum Interest: Sendable {
+    /// It can be read.
+    case reading
+    /// It can be written to.
+    case writing
+    /// Its peer has hung up, which is reported always.
+    case hangUp
+  }
+
+  /// Has a descriptor that is watched reported for something else.
   ///
   /// - Parameters:
-  ///   - descriptor: The descriptor; that its peer hangs up is reported always.
-  ///   - isWriting: Whether it is to be written to.
+  ///   - descriptor: The descriptor.
+  ///   - interest: What it is reported for from now on.
   ///   - token: What it is reported as.
   /// - Throws: What `epoll_ctl(2)` says.
   package func watch(
-    _ descriptor: FileDescriptor, forWriting isWriting: Bool, as token: UInt64
+    _ descriptor: FileDescriptor, for interest: Interest, as token: UInt64
   ) throws(Errno) {
     _ = try systemCall {
       chs_epoll_change(
-        epoll.raw.rawValue, descriptor.rawValue, isWriting ? 1 : 0, token)
+        epoll.raw.rawValue, descriptor.rawValue, interest == .reading ? 1 : 0,
+        interest == .writing ? 1 : 0, token)
     }
   }
 

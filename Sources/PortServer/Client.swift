@@ -7,6 +7,8 @@ import SystemPackage
 /// its request, the next one, or that it takes its answer.
 final class Client {
   let connection: UnixConnection
+  /// Who connected.
+  let user: UInt32
   var reader: RequestReader
   /// Who it is; `nil` until it has asked for something by version 2.
   var peer: Peer?
@@ -14,38 +16,68 @@ final class Client {
   private var output: [UInt8] = []
   /// What is left of a list that it asked for.
   var list: List?
-  /// Whether room to write is waited for, and not something to read.
-  var isWriting = false
+  /// What it is waited for.
+  var awaited = Awaited.request
   /// When it has to be done with what it is at.
-  private var deadline: Deadline
+  private(set) var deadline: Deadline
   /// When what it has sent counts as a request of version 1, LF or not.
   private var quietDeadline: Deadline?
+  /// Whether a part of a request of version 2 has arrived.
+  private var hasBegun = false
+
+  /// What a client is waited for.
+  enum Awaited {
+    /// A request, or the rest of one.
+    case request
+    /// Room for more of its answer, or for the next one.
+    case room
+    /// Its turn to be sent the next part of a list: the server is at fault.
+    case turn
+  }
 
   init(
-    _ connection: consuming UnixConnection, _ reader: RequestReader,
-    deadline: Deadline
+    _ connection: consuming UnixConnection, of user: UInt32,
+    _ reader: RequestReader, deadline: Deadline
   ) {
     self.connection = connection
+    self.user = user
     self.reader = reader
     self.deadline = deadline
   }
 
-  /// Some bytes have come, and no whole request.
-  func heardFrom(pause: Duration) {
-    guard !reader.isEmpty, !reader.speaksVersionTwo else { return }
-    quietDeadline = Deadline(after: pause)
+  /// What it has sent so far is no whole request.
+  ///
+  /// The time for a request begins with its first byte, and that for the first
+  /// one with the connection; no byte that follows makes it longer.
+  func awaitRest(pause: Duration, timeout: Duration) {
+    if reader.isEmpty {
+      hasBegun = false
+    } else if !reader.speaksVersionTwo {
+      quietDeadline = Deadline(after: pause)
+    } else if !hasBegun {
+      hasBegun = true
+      deadline = Deadline(after: timeout)
+    }
   }
 
-  /// It has been answered: its time begins anew.
-  func answered(deadline: Deadline) {
-    self.deadline = deadline
+  /// A request has arrived, or a part of its answer was taken: its time begins
+  /// anew.
+  func beginAnew(timeout: Duration) {
+    hasBegun = false
+    deadline = Deadline(after: timeout)
   }
 
-  /// When something has to be done about it.
-  var due: Deadline { quietDeadline.map { min($0, deadline) } ?? deadline }
+  /// When something has to be done about it; `nil` where it waits for the
+  /// server.
+  var due: Deadline? {
+    if awaited == .turn { return nil }
+    return quietDeadline.map { min($0, deadline) } ?? deadline
+  }
 
   /// Whether it has been answered and asks for nothing.
-  var isIdle: Bool { reader.speaksVersionTwo && reader.isEmpty && !isWriting }
+  var isIdle: Bool {
+    reader.speaksVersionTwo && reader.isEmpty && awaited == .request
+  }
 
   /// Answers, as far as the client takes it now; the rest follows with ``flush()``.
   ///
@@ -73,9 +105,6 @@ final class Client {
       Result { () throws(Errno) in try connection.send(partOf: bytes) }
     }.get()
   }
-
-  /// Whether there is an answer, or a part of one, that it has not taken yet.
-  var hasMoreToTake: Bool { hasUntakenBytes || list != nil }
 
   /// Whether there are bytes that it has had no room for.
   var hasUntakenBytes: Bool { !output.isEmpty }
@@ -116,6 +145,4 @@ struct List {
   var rest: Rest
   /// How many lines there have been.
   var count = 0
-  /// Whether the client may be told command lines of other users' processes.
-  var showsCommands = true
 }

@@ -21,62 +21,66 @@ extension PortServer {
       return
     case .versionTwo, .broken, .incomplete, .end: break
     }
+    // Who can no longer be told has gone.
+    guard let user = try? connection.peer.user else { return }
     let client = Client(
-      connection, reader, deadline: Deadline(after: options.clientTimeout))
+      connection, of: user, reader,
+      deadline: Deadline(after: options.clientTimeout))
     guard serve(client, piece) else { return }
-    if clients.count >= maxClients, let idleClient { clients[idleClient] = nil }
-    let number = client.connection.raw
-    let token = EventSource.client(number.rawValue).token
+    makeRoom(for: client)
     do {
-      try events.watch(number, as: token)
-      if client.isWriting {
-        try events.watch(number, forWriting: true, as: token)
-      }
+      try events.watch(client.connection.raw, as: token(of: client))
     } catch {
       warnings.say(.accept, to: log, "cannot wait for clients: \(error)")
       return
     }
-    clients[number.rawValue] = client
-    expect(client)
+    clients.add(client)
+    settle(client, .request)
   }
 
-  /// Goes on with a client that has sent something, or has room for more.
+  /// Goes on with a client that has sent something, has room for more, or has
+  /// gone.
   func hear(from number: Int32) {
     guard let client = clients[number] else { return }
-    let wasWriting = client.isWriting
-    var stays =
-      wasWriting
-      ? goOn(with: client)
-      : serve(
-        client,
-        receive(
-          from: client.connection, into: &client.reader, isReported: true))
-    if stays, wasWriting != client.isWriting {
-      let token = EventSource.client(number).token
-      let connection = client.connection.raw
-      stays =
-        (try? events.watch(
-          connection, forWriting: client.isWriting, as: token)) != nil
-    }
-    if stays { expect(client) } else { clients[number] = nil }
+    let awaited = client.awaited
+    let stays =
+      switch awaited {
+      case .request:
+        serve(
+          client,
+          receive(
+            from: client.connection, into: &client.reader, isReported: true))
+      case .room: goOn(with: client)
+      // Only that it has hung up is reported.
+      case .turn: false
+      }
+    if stays { settle(client, awaited) } else { clients.remove(client) }
   }
 
   /// Takes what a client has sent as all that it ever will, and answers that.
   func finish(_ client: Client) {
-    if client.isWriting { return }
+    if client.awaited != .request { return }
     var piece = receive(from: client.connection, into: &client.reader)
     if piece.step == .incomplete { piece.step = client.reader.finish() }
-    _ = serve(client, piece)
+    serveLast(client, piece)
+  }
+
+  /// Does what the last requests of a client ask for: of a list, it gets what one
+  /// part has.
+  private func serveLast(_ client: Client, _ piece: Piece) {
+    if serve(client, piece), client.awaited == .turn {
+      try? sendPart(to: client)
+    }
   }
 
   /// Finishes the clients whose time is over.
   func sweepClients() {
     var next: Deadline?
-    for (number, client) in clients {
-      let due = client.due
+    for client in clients.all {
+      guard let due = client.due else { continue }
       if due.hasPassed {
         finish(client)
-        clients[number] = nil
+        clients.remove(client)
       } else {
         next = next.map { min($0, due) } ?? due
       }
@@ -85,15 +89,80 @@ extension PortServer {
     sweep = next.map { max($0, Deadline(after: .milliseconds(10))) }
   }
 
-  /// A client that asks for nothing, the one that has done so for longest: it
-  /// makes room for another one.
-  var idleClient: Int32? {
-    clients.lazy.filter { $0.value.isIdle }
-      .min { $0.value.due < $1.value.due }?.key
+  /// Sends the next part of the list whose turn it is, if there is one.
+  ///
+  /// Lists get what is left over: a short part a turn, after everybody else.
+  func sendListPart() {
+    while !line.isEmpty {
+      let client = line.removeFirst()
+      // It may have gone, and its descriptor be another's.
+      guard clients[client.connection.raw.rawValue] === client else { continue }
+      let stays =
+        isTaken({ () throws(Errno) in try sendPart(to: client) })
+        && goOn(with: client)
+      if stays { settle(client, .turn) } else { clients.remove(client) }
+      return
+    }
   }
 
-  private func expect(_ client: Client) {
-    sweep = sweep.map { min($0, client.due) } ?? client.due
+  /// Has a client waited for.
+  ///
+  /// - Parameters:
+  ///   - client: The client.
+  ///   - previous: What it was waited for until now.
+  private func settle(_ client: Client, _ previous: Client.Awaited) {
+    if client.awaited == .turn { line.append(client) }
+    if let due = client.due { sweep = sweep.map { min($0, due) } ?? due }
+    if client.awaited == previous { return }
+    let interest: EventQueue.Interest =
+      switch client.awaited {
+      case .request: .reading
+      case .room: .writing
+      case .turn: .hangUp
+      }
+    do {
+      try events.watch(
+        client.connection.raw, for: interest, as: token(of: client))
+    } catch {
+      clients.remove(client)
+    }
+  }
+
+  private func token(of client: Client) -> UInt64 {
+    EventSource.client(client.connection.raw.rawValue).token
+  }
+
+  /// Closes another client where there is no place for one more, or its user has
+  /// all that one may have.
+  private func makeRoom(for client: Client) {
+    if clients.count(of: client.user) >= maxClientsPerUser {
+      guard let other = clients.first(of: client.user) else { return }
+      if !other.isIdle {
+        warnings.say(
+          .share, to: log,
+          """
+          uid \(client.user) has more than \(maxClientsPerUser) clients that \
+          are waited for; those that take longest are closed \
+          (--max-clients-per-user)
+          """)
+      }
+      closeForRoom(other)
+    } else if clients.count >= maxClients, let idle = clients.longestIdle {
+      closeForRoom(idle)
+    }
+  }
+
+  /// Closes a client; what it has asked for by now is answered.
+  private func closeForRoom(_ client: Client) {
+    if client.awaited == .request {
+      let piece = receive(from: client.connection, into: &client.reader)
+      if piece.step != .incomplete {
+        serveLast(client, piece)
+      } else if !client.reader.speaksVersionTwo {
+        countMalformed()
+      }
+    }
+    clients.remove(client)
   }
 
   /// What has arrived of a client's requests.
@@ -161,8 +230,9 @@ extension PortServer {
     for count in 1...Self.requestBatch {
       switch step {
       case .incomplete:
-        client.heardFrom(pause: options.requestPause)
-        client.isWriting = false
+        client.awaitRest(
+          pause: options.requestPause, timeout: options.clientTimeout)
+        client.awaited = .request
         return true
       case .versionOne(let request):
         answer(request, on: client.connection)
@@ -177,29 +247,42 @@ extension PortServer {
       case .end:
         return false
       case .versionTwo(let request):
-        client.answered(deadline: Deadline(after: options.clientTimeout))
+        client.beginAnew(timeout: options.clientTimeout)
         guard isTaken({ () throws(Errno) in try answer(request, of: client) })
         else { return false }
       }
+      if client.hasUntakenBytes { break }
+      if client.list != nil {
+        client.awaited = .turn
+        return true
+      }
       // What is taken out of the reader has to be answered. A request that
       // walks over the pool is enough for a turn.
-      if client.hasMoreToTake || count == Self.requestBatch || step.isCostly {
-        break
-      }
+      if count == Self.requestBatch || step.isCostly { break }
       step = client.reader.next()
     }
     // Room to write is reported in the next turn, and then the rest is done.
-    client.isWriting = true
+    client.awaited = .room
     return true
   }
 
-  /// Goes on with a client that has room for more of its answer, or from which
-  /// more requests have arrived than were answered in a turn.
+  /// Goes on with a client that may have room for more of its answer, or from
+  /// which more requests have arrived than were answered in a turn.
   private func goOn(with client: Client) -> Bool {
-    guard isTaken({ () throws(Errno) in try sendMore(to: client) }) else {
+    guard isTaken({ () throws(Errno) in try client.flush() }) else {
       return false
     }
-    return client.hasMoreToTake || serve(client, client.reader.next())
+    if client.hasUntakenBytes {
+      client.awaited = .room
+      return true
+    }
+    // Who takes a part in time has time for the next one.
+    client.beginAnew(timeout: options.clientTimeout)
+    if client.list != nil {
+      client.awaited = .turn
+      return true
+    }
+    return serve(client, client.reader.next())
   }
 
   private func isTaken(_ send: () throws(Errno) -> Void) -> Bool {
@@ -291,8 +374,7 @@ extension RequestReader.Step {
     guard case .versionTwo(.success(let request)) = self else { return false }
     switch request {
     case .lease(let order): return order.isContiguous
-    case .leases: return true
-    case .returnPorts, .statistics, .pool, .version: return false
+    case .returnPorts, .leases, .statistics, .pool, .version: return false
     }
   }
 }

@@ -20,30 +20,19 @@ extension PortServer {
     case .success(.lease(let order)): try lease(order, to: client)
     case .success(.returnPorts(let ports, let pid)):
       try takeBack(ports, of: pid, from: client)
+    // Lists are sent when their turn comes.
     case .success(.leases(let ports)):
-      try send(
-        ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]), to: client)
-    case .success(.pool): try send(.pool(options.pool.ranges[...]), to: client)
+      client.list = List(
+        rest: ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]))
+    case .success(.pool):
+      client.list = List(rest: .pool(options.pool.ranges[...]))
     case .success(.statistics):
-      let lines = statistics.lines + currentFigures
+      let lines = statistics.lines + currentFigures(for: client)
       let list = lines.map { asciiLine($0) } + [Self.end(lines.count)]
       try client.send(Array(list.joined()))
     case .success(.version):
       try client.send(
         VersionTwoReply.ok(["portserver", portPickerVersion, "protocol", "2"]))
-    }
-  }
-
-  /// Sends what a client has room for by now.
-  ///
-  /// - Throws: What `send(2)` says where the client is gone.
-  func sendMore(to client: Client) throws(Errno) {
-    try client.flush()
-    if client.hasUntakenBytes { return }
-    // Who takes a part in time has time for the next one.
-    client.answered(deadline: Deadline(after: options.clientTimeout))
-    if let list = client.list {
-      try sendPart(of: list, to: client)
     }
   }
 
@@ -97,12 +86,13 @@ extension PortServer {
   }
 
   /// How things are now, one line a figure.
-  private var currentFigures: [String] {
+  private func currentFigures(for client: Client) -> [String] {
     let usage = table.usage
+    let isOne = clients[client.connection.raw.rawValue] === client
     return [
       "ports-leased \(usage.leased)", "ports-in-use \(usage.inUse)",
       "ports-free \(usage.available)", "holders \(table.holderCount)",
-      "clients \(clients.count)",
+      "clients \(clients.count - (isOne ? 1 : 0))",
     ]
   }
 }
@@ -111,26 +101,18 @@ extension PortServer {
 
 extension PortServer {
   /// How many lines of a list are sent in a turn.
-  private static let listBatch = 64
+  private static let listBatch = 16
 
   /// The line that ends a list.
   private static func end(_ count: Int) -> [UInt8] {
     VersionTwoReply.ok(["\(count)"])
   }
 
-  private func send(_ rest: List.Rest, to client: Client) throws(Errno) {
-    var list = List(rest: rest)
-    switch rest {
-    case .leases, .leasesOf:
-      // Where the system keeps them from others, so does this server.
-      list.showsCommands = !procHidesProcesses()
-    case .pool, .none: break
-    }
-    try sendPart(of: list, to: client)
-  }
-
-  private func sendPart(of list: List, to client: Client) throws(Errno) {
-    var list = list
+  /// Sends the next part of a client's list.
+  ///
+  /// - Throws: What `send(2)` says where the client is gone.
+  func sendPart(to client: Client) throws(Errno) {
+    guard var list = client.list else { return }
     var lines: [[UInt8]]
     (lines, list.rest) = nextLines(of: list, for: client)
     list.count += lines.count
@@ -163,30 +145,28 @@ extension PortServer {
       let next =
         leases.count == limit
         ? leases.last.map { List.Rest.leases(from: Int($0.port) + 1) } : nil
-      return (lines(of: leases, in: list, for: client), next ?? .none)
+      return (lines(of: leases, for: client), next ?? .none)
     case .leasesOf(let ports):
       let leases = ports.prefix(limit).compactMap { port in
         table.lease(of: port).map { (port: port, lease: $0) }
       }
       return (
-        lines(of: leases, in: list, for: client),
+        lines(of: leases, for: client),
         ports.count > limit ? .leasesOf(ports.dropFirst(limit)) : .none
       )
     }
   }
 
   private func lines(
-    of leases: [(port: UInt16, lease: Lease)], in list: List,
-    for client: Client
+    of leases: [(port: UInt16, lease: Lease)], for client: Client
   ) -> [[UInt8]] {
     let now = nanosecondsSinceBoot()
-    let peer = try? known(client)
+    // Where the system keeps them from others, so does this server.
+    let showsAll = !hidesProcesses() || mayDoAll(client.user)
     var commands: [Int32: String] = [:]
     return leases.map { port, lease in
       let pid = lease.holder.pid
-      let maySee =
-        list.showsCommands
-        || peer.map { mayDoAll($0.user) || $0.user == lease.user } == true
+      let maySee = showsAll || client.user == lease.user
       let command = maySee ? commands[pid] ?? commandLine(ofProcess: pid) : "?"
       if maySee { commands[pid] = command }
       let age = now - min(now, lease.leasedAt)
@@ -195,5 +175,13 @@ extension PortServer {
         command: command
       ).bytes
     }
+  }
+
+  /// Whether `/proc` hides processes, as it was within the last second.
+  private func hidesProcesses() -> Bool {
+    if let hiding, !hiding.until.hasPassed { return hiding.isOn }
+    let isOn = procHidesProcesses()
+    hiding = (isOn, Deadline(after: .seconds(1)))
+    return isOn
   }
 }

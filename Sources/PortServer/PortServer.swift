@@ -14,7 +14,8 @@ package import SystemPackage
 /// 2. clients that are connected, for they came first;
 /// 3. a bounded number of new ones, so that clients who keep coming starve
 ///    nobody;
-/// 4. what is due: clients who take too long; once a second, what nobody reports;
+/// 4. one short part of one list, for lists get what the others leave over;
+/// 5. what is due: clients who take too long; once a second, what nobody reports;
 ///    and the service manager, who wants to hear that all is well.
 ///
 /// epoll is level-triggered: what a turn leaves is reported in the next. Nothing
@@ -35,11 +36,17 @@ package final class PortServer {
   let ownUser = effectiveUserID()
   /// Whether each lease is told of.
   let logsLeases: Bool
-  /// Those who have not sent a whole request yet, by descriptor.
-  var clients: [Int32: Client] = [:]
+  /// Those from whom something is waited for.
+  var clients = ConnectedClients()
+  /// Those whose turn it will be to be sent the next part of a list, the first
+  /// one first; some may have gone.
+  var line: [Client] = []
   /// When clients have to be looked at for those who take too long.
   var sweep: Deadline?
   let maxClients: Int
+  let maxClientsPerUser: Int
+  /// Whether `/proc` hides processes, and until when that is believed.
+  var hiding: (isOn: Bool, until: Deadline)?
   var warnings = RareWarnings()
 
   private var socket: UnixServerSocket
@@ -81,6 +88,7 @@ package final class PortServer {
     // Some descriptors are for probes, `/proc` and the like.
     let descriptors = max(options.descriptorLimit - 32, 2)
     maxClients = max(min(options.maxClients, descriptors / 2), 1)
+    maxClientsPerUser = options.maxClientsPerUser ?? max(maxClients / 4, 1)
     let processLimit = descriptors - maxClients
     processes = try KnownProcesses(descriptorLimit: processLimit)
     maxIdle = min(256, max(processLimit / 4, 1))
@@ -130,7 +138,8 @@ package final class PortServer {
   /// - Parameter deadline: Until when to wait for something, at most.
   /// - Throws: What `epoll_wait(2)` says.
   package func turn(until deadline: Deadline?) throws(Errno) {
-    let count = try events.wait(until: deadline)
+    let count =
+      line.isEmpty ? try events.wait(until: deadline) : try events.poll()
     for index in 0..<count {
       switch EventSource(token: events[index]) {
       case .signals: readSignals()
@@ -147,6 +156,7 @@ package final class PortServer {
       }
     }
     if someoneConnects { _ = accept(atMost: Self.acceptBatch) }
+    sendListPart()
     doWhatIsDue()
   }
 
@@ -201,7 +211,9 @@ extension PortServer {
   }
 
   /// Whether there is no place for another client.
-  private var isFull: Bool { clients.count >= maxClients && idleClient == nil }
+  private var isFull: Bool {
+    clients.count >= maxClients && clients.longestIdle == nil
+  }
 
   /// Accepts and serves.
   ///
@@ -240,8 +252,8 @@ extension PortServer {
       var mayBeMore = accept(atMost: Self.acceptBatch)
       // Those who are done make room for those who wait in the queue.
       if clients.count >= maxClients { mayBeMore = true }
-      for client in clients.values { finish(client) }
-      clients = [:]
+      for client in clients.all { finish(client) }
+      clients = ConnectedClients()
       if !mayBeMore { break }
     }
   }

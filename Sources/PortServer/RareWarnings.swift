@@ -9,6 +9,7 @@ struct RareWarnings {
     case broken
     case exhausted
     case ledger
+    case share
     case socketFile
     case watching
   }

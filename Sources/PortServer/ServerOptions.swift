@@ -8,6 +8,10 @@ package struct ServerOptions: Sendable {
   ///
   /// Further ones wait, in the kernel's queue.
   package var maxClients = 1024
+  /// How many of them may be a user's; `nil` for a quarter.
+  ///
+  /// Where one more comes, another of the same user's makes room.
+  package var maxClientsPerUser: Int?
   /// How long a client may take to send its request.
   package var clientTimeout = Duration.seconds(5)
   /// How long after a client's last byte a request without LF counts.

@@ -94,6 +94,14 @@ struct Portserver: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
+      """
+      How many of them may be a user's; then others of the same user's make \
+      room. (default: a quarter)
+      """, valueName: "N"))
+  var maxClientsPerUser: Int?
+
+  @Option(
+    help: ArgumentHelp(
       "How long a client may take to send its request.", valueName: "SECONDS"))
   var clientTimeout = 5.0
 
@@ -120,6 +128,7 @@ struct Portserver: ParsableCommand {
     for (name, value) in [
       ("--max-ports-per-process", maxPortsPerProcess),
       ("--max-ports-per-user", maxPortsPerUser), ("--max-clients", maxClients),
+      ("--max-clients-per-user", maxClientsPerUser),
     ] where value.map({ $0 < 1 }) ?? false {
       throw ValidationError("\(name) has to be 1 or more")
     }
@@ -173,6 +182,7 @@ struct Portserver: ParsableCommand {
   private func options(for pool: PortPool) -> ServerOptions {
     var options = ServerOptions(pool: pool)
     options.maxClients = maxClients
+    options.maxClientsPerUser = maxClientsPerUser
     options.clientTimeout = .seconds(clientTimeout)
     options.allowsForeignPIDs = allowForeignPids
     options.maxPortsPerProcess = maxPortsPerProcess

@@ -121,7 +121,7 @@ import Testing
     let connection = try server.acceptClient()
     var queue = try EventQueue()
     try queue.watch(connection.raw, as: 7)
-    try queue.watch(connection.raw, forWriting: true, as: 8)
+    try queue.watch(connection.raw, for: .writing, as: 8)
     #expect(try queue.wait(until: Deadline(after: .zero)) == 1 && queue[0] == 8)
     let bytes = [UInt8](repeating: 0x78, count: 1 << 20)
     func send() throws -> Int {
@@ -140,7 +140,7 @@ import Testing
     while received < sent { received += try client.receive(atMost: 1 << 16) }
     #expect(received == sent)
     #expect(try queue.wait(until: Deadline(after: .zero)) == 1)
-    try queue.watch(connection.raw, forWriting: false, as: 9)
+    try queue.watch(connection.raw, for: .reading, as: 9)
     #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
     client.stopReceiving()
     #expect(throws: Errno.brokenPipe) { try send() }

@@ -6,7 +6,8 @@ import Testing
 @Suite(.alone) struct ClientLimitTests {
   @Test func furtherClientsWaitUntilOneIsDone() throws {
     let server = try RunningServer(
-      pool: try unusedTestPool(2), ["--max-clients", "2"])
+      pool: try unusedTestPool(2),
+      ["--max-clients", "2", "--max-clients-per-user", "2"])
     let first = try UnixClient(connectingTo: server.address)
     let second = try UnixClient(connectingTo: server.address)
     let third = try UnixClient(connectingTo: server.address)
@@ -30,7 +31,8 @@ import Testing
   @Test(arguments: [
     ["--max-clients", "0"], ["--max-ports-per-process", "0"],
     ["--max-ports-per-user", "-1"], ["--client-timeout", "0"],
-    ["--client-timeout", "nan"], ["--max-clients", "many"],
+    ["--max-clients-per-user", "0"], ["--client-timeout", "nan"],
+    ["--max-clients", "many"],
     ["--state", "relative"], ["--state", "/x", "--no-state"],
   ])
   func limitsThatAreNoneAreRefused(arguments: [String]) throws {

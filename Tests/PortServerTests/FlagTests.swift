@@ -183,7 +183,7 @@ import Testing
 
     Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no sense.
 
-    USAGE: portserver [--pool <RANGES>] [--address <ADDRESS>] [--socket-mode <MODE>] [--state <PATH>] [--no-state] [--allow-foreign-pids] [--max-ports-per-process <N>] [--max-ports-per-user <N>] [--max-clients <N>] [--client-timeout <SECONDS>] [--verbose] [--debug]
+    USAGE: portserver <options>
 
     OPTIONS:
       --pool, --portserver_static_pool <RANGES>
@@ -210,6 +210,9 @@ import Testing
                               no limit)
       --max-clients <N>       How many clients are served at a time; further ones
                               wait. (default: 1024)
+      --max-clients-per-user <N>
+                              How many of them may be a user's; then others of the
+                              same user's make room. (default: a quarter)
       --client-timeout <SECONDS>
                               How long a client may take to send its request.
                               (default: 5.0)

@@ -11,7 +11,8 @@ import Testing
     // The thousand need descriptors here as well.
     _ = raiseDescriptorLimit()
     server = try RunningServer(
-      pool: try unusedTestPool(30), ["--client-timeout", "600"])
+      pool: try unusedTestPool(30),
+      ["--client-timeout", "600", "--max-clients-per-user", "1024"])
   }
 
   /// Waits until the server has noticed that clients have gone.

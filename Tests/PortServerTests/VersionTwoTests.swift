@@ -221,7 +221,8 @@ import Testing
 
   @Test func anIdleClientMakesRoomForOthers() throws {
     let small = try RunningServer(
-      pool: try unusedTestPool(1), ["--max-clients", "2"])
+      pool: try unusedTestPool(1),
+      ["--max-clients", "2", "--max-clients-per-user", "2"])
     let idle = try (0..<2).map { _ in
       let client = try UnixClient(connectingTo: small.address)
       try client.send("version\n")
@@ -239,7 +240,10 @@ import Testing
   @Test func whoWaitsGetsTheRoomOfAClientThatIsDone() throws {
     let small = try RunningServer(
       pool: try unusedTestPool(1),
-      ["--max-clients", "2", "--client-timeout", "600"])
+      [
+        "--max-clients", "2", "--max-clients-per-user", "2",
+        "--client-timeout", "600",
+      ])
     let silent = try (0..<2).map { _ in
       try UnixClient(connectingTo: small.address)
     }

@@ -36,9 +36,10 @@ int chs_epoll_create(void);
 /// peer has hung up: EPOLL_CTL_ADD with EPOLLIN, level-triggered.
 int chs_epoll_add(int epoll, int descriptor, uint64_t token);
 
-/// Has a descriptor that is reported already reported whenever it can be written
-/// to, or, where `writing` is 0, read: EPOLL_CTL_MOD.
-int chs_epoll_change(int epoll, int descriptor, int writing, uint64_t token);
+/// Has a descriptor that is reported already reported whenever it can be read,
+/// if wanted, or written to, if wanted, or its peer has hung up: EPOLL_CTL_MOD.
+int chs_epoll_change(int epoll, int descriptor, int reading, int writing,
+                     uint64_t token);
 
 /// EPOLL_CTL_DEL.
 int chs_epoll_remove(int epoll, int descriptor);

@@ -72,6 +72,10 @@ int cts_talk(const char *address, const char *request, uid_t user,
 /// port, 0 if it was refused, or -1 with `errno` if it could not ask.
 int cts_ask(const char *address, pid_t pid, uid_t user, int in_container);
 
+/// From now on the calling thread, and no other, acts with a user's rights.
+/// Returns -1 and sets `errno` where it may not.
+int cts_act_as(uid_t user);
+
 /// fork(2), which Swift does not show.
 pid_t cts_fork(void);
 

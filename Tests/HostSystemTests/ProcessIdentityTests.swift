@@ -2,6 +2,7 @@ import CTestSupport
 import Foundation
 import Glibc
 import HostSystem
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -121,6 +122,60 @@ import Testing
     for startTime in [0, current.startTime - 1, current.startTime + 1, .max] {
       let other = ProcessIdentity(pid: current.pid, startTime: startTime)
       #expect(!other.isAlive)
+    }
+  }
+
+  /// For a moment its first thread is dead and the other one not yet in its place.
+  @Test func processThatRunsItselfAnewFromAThreadIsAlive() async {
+    await #expect(processExitsWith: .success) {
+      let child = cts_start_thread_execs(3000)
+      try #require(child > 0)
+      defer { cts_end(child) }
+      guard case .living(let identity) = try ProcessIdentity.lookUp(child)
+      else {
+        Issue.record("a process that runs is not living")
+        return
+      }
+      var looks = 0
+      while cts_has_run_all(child) == 0 || looks < 1000 {
+        looks += 1
+        guard identity.isAlive else {
+          Issue.record("it counted as dead at look \(looks)")
+          return
+        }
+        let found = try ProcessIdentity.lookUp(child)
+        guard found == .living(identity) else {
+          Issue.record("look \(looks) found \(found)")
+          return
+        }
+      }
+    }
+  }
+
+  @Test func threadsOfTheKernelAreNoProcesses() throws {
+    // kthreadd, where this is the host's pid namespace.
+    guard try Namespace.process() == .hostProcess else { return }
+    #expect(try ProcessIdentity.lookUp(2) == .kernelThread)
+    #expect(throws: Errno.notPermitted) {
+      _ = try ProcessHandle.open(2, watching: true)
+    }
+  }
+
+  /// Where `/proc` is another pid namespace's, nothing in it is believed, even if
+  /// this process has the same number there.
+  @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
+  func foreignProcIsNotBelieved() async {
+    await #expect(processExitsWith: .success) {
+      let status = cts_run_as_namesake {
+        let nobody = ProcessIdentity(pid: getpid(), startTime: 1)
+        do throws(Errno) {
+          _ = try ProcessIdentity.lookUp(getpid())
+          return 1
+        } catch {
+          return error == .notSupported && nobody.isAlive ? 0 : 2
+        }
+      }
+      #expect(status == 0)
     }
   }
 }

@@ -11,9 +11,12 @@ struct FakeHost: LeaseConditions {
   var failure: Errno?
   /// Called when a port is looked at.
   var onLook: (UInt16) -> Void = { _ in }
+  /// Called when a holder is asked for.
+  var onAsk: (ProcessIdentity) -> Void = { _ in }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool {
-    living.contains(holder)
+    onAsk(holder)
+    return living.contains(holder)
   }
 
   func isFree(_ port: UInt16) throws(Errno) -> Bool {

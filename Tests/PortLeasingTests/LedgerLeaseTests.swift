@@ -1,3 +1,4 @@
+import Dispatch
 import HostSystem
 import PortLeasing
 import SystemPackage
@@ -86,28 +87,141 @@ import Testing
         == .exhausted(PoolUsage(ports: 10, leased: 9, inUse: 1)))
   }
 
-  @Test func othersLeaseWhileAPortIsLookedAt() throws {
+  @Test(arguments: [(1, false), (3, false), (3, true)])
+  func othersLeaseWhilePortsAreLookedAt(
+    count: Int, isContiguous: Bool
+  ) throws {
     let test = try TestLedger()
     let first = test.ledger
     let other = try test.reopened()
     var found: [UInt16] = []
+    var looks: [UInt16] = []
     var host = FakeHost()
+    // Of these, some are come across and looked at thoroughly.
+    for port in 25000...25005 as ClosedRange<UInt16> {
+      host.statuses[port] = .lingering
+    }
     host.onLook = { port in
+      looks.append(port)
       guard
         case .leased(let ports)? = try? other.lease(
-          pool, to: .b, timeout: .zero)
+          PortPool([25020...25049]), to: .b, timeout: .zero)
       else { return }
-      #expect(!ports.contains(port))
       found += ports
     }
-    guard case .leased(let ports) = try first.lease(pool, to: .a, on: host)
-    else {
+    let outcome = try first.lease(
+      PortPool([25000...25005]), to: .a, count: count, contiguous: isContiguous,
+      on: host)
+    guard case .leased(let ports) = outcome else {
       Issue.record("there are ports")
       return
     }
-    #expect(found.count == 1)
-    #expect(try test.ledger.drain(pool, to: .a).count == 8)
-    #expect(Set(found).isDisjoint(with: ports))
+    #expect(ports.count == count)
+    // None of them had to wait.
+    #expect(found.count == looks.count)
+  }
+
+  @Test func aPortThatIsLookedAtIsNobodyElses() throws {
+    let test = try TestLedger()
+    let first = test.ledger
+    let other = try test.reopened()
+    var host = FakeHost()
+    host.statuses = [25000: .inUse, 25001: .inUse, 25002: .inUse]
+    host.onLook = { port in
+      let outcome = try? other.lease(
+        PortPool([port...port]), to: .b, timeout: .zero)
+      #expect(outcome == .exhausted(PoolUsage(ports: 1, leased: 1)))
+    }
+    #expect(
+      try first.lease(PortPool([25000...25003]), to: .a, on: host)
+        == .leased([25003]))
+    // Nor is one that was looked at in vain anybody's.
+    #expect(try other.drain(PortPool([25000...25003]), to: .b).count == 3)
+  }
+
+  /// Somebody who looks at ports in vain has them for a moment only.
+  @Test func whereOthersLookAtPortsOneTriesAgain() async throws {
+    let test = try TestLedger()
+    let pool = pool
+    let path = test.path
+    let (begun, seen) = (
+      DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+    )
+    let ledgers = [test.ledger, try test.reopened()]
+    let outcomes = try await sideBySide(2) { index in
+      var host = FakeHost()
+      if index == 0 {
+        for port in pool.ranges[0] { host.statuses[port] = .inUse }
+        var isFirst = true
+        host.onLook = { _ in
+          if !isFirst { return }
+          isFirst = false
+          begun.signal()
+          seen.wait()
+        }
+        return try ledgers[0].lease(pool, to: .a, count: 6, on: host)
+      }
+      begun.wait()
+      host.onAsk = { _ in seen.signal() }
+      return try ledgers[1].lease(
+        pool, to: .b, count: 6, on: host, timeout: .seconds(60))
+    }
+    withExtendedLifetime(path) {}
+    #expect(outcomes.contains(.exhausted(PoolUsage(ports: 10, inUse: 10))))
+    #expect(
+      outcomes.contains {
+        if case .leased(let ports) = $0 { ports.count == 6 } else { false }
+      })
+  }
+
+  @Test(arguments: [(1, false), (3, false), (3, true)])
+  func aSearchEndsWithItsTime(count: Int, isContiguous: Bool) throws {
+    let test = try TestLedger()
+    var looks = 0
+    var host = FakeHost()
+    for port in pool.ranges[0] { host.statuses[port] = .inUse }
+    host.onLook = { _ in looks += 1 }
+    #expect {
+      try test.ledger.lease(
+        pool, to: .a, count: count, contiguous: isContiguous, on: host,
+        timeout: .zero)
+    } throws: {
+      guard case .outOfTime(let usage)? = $0 as? LeasingError else {
+        return false
+      }
+      return usage.ports == 10 && usage.inUse <= 1
+    }
+    #expect(looks <= 1)
+    // Nothing is left behind.
+    #expect(try test.ledger.drain(pool, to: .b).count == 10)
+  }
+
+  /// To ask for thousands of holders takes longer than others should wait.
+  @Test func othersLeaseWhileManyHoldersAreAskedFor() throws {
+    let test = try TestLedger()
+    let other = try test.reopened()
+    let pool = PortPool([25000...25299])
+    var holders: [ProcessIdentity] = []
+    for number in 0..<300 {
+      let holder = ProcessIdentity(pid: Int32(1000 + number), startTime: 1)
+      holders.append(holder)
+      _ = try test.ledger.lease(
+        pool, to: holder, on: FakeHost(living: Set(holders)))
+    }
+    var host = FakeHost(living: Set(holders.dropLast()))
+    var (asked, had) = (Set<ProcessIdentity>(), 0)
+    host.onAsk = { holder in
+      #expect(asked.insert(holder).inserted)
+      let outcome = try? other.lease(
+        PortPool([26000...26999]), to: .b, timeout: .zero)
+      if outcome != nil { had += 1 }
+    }
+    guard case .leased = try test.ledger.lease(pool, to: .a, on: host) else {
+      Issue.record("the port of one that has ended is there")
+      return
+    }
+    #expect(asked.contains(holders[299]))
+    #expect(had >= asked.count - 32)
   }
 
   @Test(arguments: [(1, false), (3, false), (3, true)])

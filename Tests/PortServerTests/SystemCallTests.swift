@@ -106,4 +106,33 @@ struct SystemCallTests {
       ])
     #expect(calls["bind"] ?? 0 >= 2)
   }
+
+  /// To know whether a port lingers takes a look at all sockets of the host, which
+  /// may be many: one look answers for all ports of a request.
+  @Test func aRefusalLooksAtTheSocketsOfTheHostOnce() throws {
+    let directory = try TemporaryDirectory()
+    let log = directory.file("calls")
+    var silent: [TestSocket] = []
+    for _ in 0..<80 {
+      silent.append(
+        try TestSocket(
+          .tcp, at: .anyIPv4, port: unusedTestPort(), reusingAddress: true))
+    }
+    let server = try RunningServer(
+      pool: silent.map { "\($0.port)" }.joined(separator: ","),
+      launcher: ["strace", "-f", "-qq", "-e", "trace=socket", "-o", log])
+    let tracer = server.process.pid
+    let child = try String(
+      contentsOfFile: "/proc/\(tracer)/task/\(tracer)/children", encoding: .utf8
+    )
+    let pid = try #require(
+      child.split(separator: " ").first.flatMap { Int32($0) })
+    defer { kill(pid, SIGKILL) }
+    let refusals = 5
+    for _ in 0..<refusals { #expect(try server.lease(for: getpid()) == nil) }
+    let looks = try String(contentsOfFile: log, encoding: .utf8)
+      .split(separator: "\n").count { $0.contains("AF_NETLINK") }
+    #expect(looks > 0)
+    #expect(looks <= refusals)
+  }
 }

@@ -76,6 +76,11 @@ int cts_ask(const char *address, pid_t pid, uid_t user, int in_container);
 /// Returns -1 and sets `errno` where it may not.
 int cts_act_as(uid_t user);
 
+/// Runs `body` in a new process of a pid namespace of its own that has the same
+/// number in there and out here, and that sees the /proc of out here. Returns what
+/// `body` returned, or -1 with `errno` where such a process cannot be made.
+int cts_run_as_namesake(int (*body)(void));
+
 /// fork(2), which Swift does not show.
 pid_t cts_fork(void);
 

@@ -76,7 +76,7 @@ final class LedgerFile: @unchecked Sendable {
     // What lies beyond the file's end is lost.
     guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
     let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
-    return LedgerRecord(words, port: port, boot: boot)
+    return record(words, of: port)
   }
 
   /// Writes a port's record: a lease, or, for `nil`, none.
@@ -84,8 +84,22 @@ final class LedgerFile: @unchecked Sendable {
   /// A process that is killed has written all of it or nothing; where it writes
   /// into memory, in the worst case a record that is damaged.
   func write(_ lease: Lease?, for port: UInt16) throws(Errno) {
+    try write(words(of: lease, for: port), for: port)
+  }
+
+  /// The words that stand for a port's lease, or, for `nil`, for none.
+  func words(of lease: Lease?, for port: UInt16) -> SIMD4<UInt64> {
+    LedgerRecord.words(lease, port: port, boot: boot)
+  }
+
+  /// What words that stand for a port mean.
+  func record(_ words: SIMD4<UInt64>, of port: UInt16) -> LedgerRecord {
+    LedgerRecord(words, port: port, boot: boot)
+  }
+
+  /// Writes the words that stand for a port.
+  func write(_ words: SIMD4<UInt64>, for port: UInt16) throws(Errno) {
     pageOffset = -1
-    let words = LedgerRecord.words(lease, port: port, boot: boot)
     let offset = LedgerFormat.offset(of: port)
     let isStored = withUnsafeBytes(of: words) {
       mapping?.store($0, at: offset) ?? false
@@ -112,8 +126,7 @@ final class LedgerFile: @unchecked Sendable {
     }
     if count == 0 { return 0 }
     for port in damaged {
-      try other.write(
-        SIMD4<UInt64>(repeating: .max), at: LedgerFormat.offset(of: port))
+      try other.write(SIMD4<UInt64>(repeating: .max), for: port)
     }
     return count
   }
@@ -132,6 +145,28 @@ final class LedgerFile: @unchecked Sendable {
     if isReserved {
       mapping = try? FileMapping(of: file, size: LedgerFormat.fileSize)
     }
+  }
+
+  /// Reads a page of the file; zeros where that is shorter.
+  func readPage(
+    _ number: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(Errno) {
+    let count = try file.read(at: number * buffer.count, into: buffer)
+    UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
+      .initializeMemory(as: UInt8.self, repeating: 0)
+  }
+
+  /// Writes a page, less the header and what lies beyond the end of a ledger.
+  func writePage(
+    _ number: Int, _ bytes: UnsafeRawBufferPointer
+  ) throws(Errno) {
+    pageOffset = -1
+    let start = number * bytes.count
+    let first = max(start, LedgerFormat.headerSize)
+    let end = min(start + bytes.count, LedgerFormat.fileSize)
+    try file.write(
+      UnsafeRawBufferPointer(rebasing: bytes[first - start..<end - start]),
+      at: first)
   }
 
   /// Empties the file and begins a ledger in it.

@@ -10,7 +10,13 @@ import SystemPackage
 package final class ServerLedger {
   private let store: LedgerStore
   private var file: LedgerFile
+  private var image: LedgerImage
   private let ports: ClosedRange<UInt16>
+  /// The page that is looked after next.
+  private var nextPage = 0
+
+  /// How many pages are looked after at a time.
+  private static let pageBatch = 64
 
   /// What a ledger had when it was opened.
   package struct Contents: Sendable {
@@ -34,28 +40,31 @@ package final class ServerLedger {
   ) throws(LeasingError) {
     store = LedgerStore(at: location, context: context, warn: warn)
     ports = pool.bounds
-    file = try Self.openLocked(store)
-    let (file, ports) = (file, ports)
-    try store.step { () throws(Errno) in try file.prepareToWrite(ports) }
+    let (file, ports) = (try Self.openLocked(store), ports)
+    self.file = file
+    do throws(Errno) {
+      image = try LedgerImage(of: file)
+      try file.prepareToWrite(ports)
+    } catch {
+      throw store.problem(.system(error))
+    }
   }
 
   package var path: String { store.location.path }
 
-  /// Reads what the ledger has on a pool's ports.
-  package func contents(of pool: PortPool) throws(LeasingError) -> Contents {
-    try store.step { () throws(Errno) in
-      var contents = Contents()
-      for range in pool.ranges {
-        for port in range {
-          switch try file.record(of: port) {
-          case .vacant: break
-          case .lease(let lease): contents.leases.append((port, lease))
-          case .damaged: contents.damaged.append(port)
-          }
+  /// What the ledger has on a pool's ports.
+  package func contents(of pool: PortPool) -> Contents {
+    var contents = Contents()
+    for range in pool.ranges {
+      for port in range {
+        switch file.record(image[port], of: port) {
+        case .vacant: break
+        case .lease(let lease): contents.leases.append((port, lease))
+        case .damaged: contents.damaged.append(port)
         }
       }
-      return contents
     }
+    return contents
   }
 
   /// Writes a port's lease down; `nil` for none.
@@ -64,19 +73,47 @@ package final class ServerLedger {
   package func write(
     _ lease: Lease?, for port: UInt16
   ) throws(LeasingError) {
-    try store.step { () throws(Errno) in try file.write(lease, for: port) }
+    let words = file.words(of: lease, for: port)
+    image[port] = words
+    try store.step { () throws(Errno) in try file.write(words, for: port) }
   }
 
-  /// Makes the ledger anew where somebody has removed, replaced or cut it.
+  /// What looking after a ledger has come to.
+  package enum Upkeep {
+    /// All that was looked at is as it should be.
+    case intact
+    /// Some records were put right, which others had changed.
+    case mended
+    /// The file was made anew, for others had removed, replaced or cut it.
+    case madeAnew
+  }
+
+  /// Puts right what others have done to the file.
   ///
-  /// - Parameter leases: What stands in it.
-  /// - Returns: Whether that was so.
-  /// - Throws: Why it cannot be made. The server has its leases all the same,
+  /// What stood in it is known: also leases of ports that are not in the pool any
+  /// more, and which records were damaged. Of the records, some are looked at each
+  /// time; all of them after eight times.
+  ///
+  /// - Throws: Why it cannot be put right. The server has its leases all the same,
   ///   until it ends.
-  package func restore(
-    _ leases: () -> [(port: UInt16, lease: Lease)]
-  ) throws(LeasingError) -> Bool {
-    if isInPlace { return false }
+  package func lookAfter() throws(LeasingError) -> Upkeep {
+    if !isInPlace {
+      try makeAnew()
+      return .madeAnew
+    }
+    var wasMended = false
+    for _ in 0..<Self.pageBatch {
+      do throws(Errno) {
+        if try image.mend(page: nextPage, of: file) { wasMended = true }
+      } catch {
+        throw store.problem(.system(error))
+      }
+      nextPage = (nextPage + 1) % LedgerImage.pageCount
+    }
+    return wasMended ? .mended : .intact
+  }
+
+  private func makeAnew() throws(LeasingError) {
     // Another server may have begun one of its own there.
     if let other = try? LedgerFile(File(openingExisting: path), boot: 0),
       other.inode != file.inode || other.device != file.device,
@@ -90,11 +127,10 @@ package final class ServerLedger {
         throw .wouldBlock
       }
       try new.prepareToWrite(ports)
-      for (port, lease) in leases() { try new.write(lease, for: port) }
+      try image.write(to: new)
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)
     }
-    return true
   }
 
   /// Removes the ledger of a server that ends, unless somebody alive has a port,

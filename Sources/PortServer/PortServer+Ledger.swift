@@ -9,7 +9,7 @@ extension PortServer {
   ///
   /// - Throws: Where the ledger cannot be read.
   func restoreLeases(from ledger: ServerLedger) throws(LeasingError) {
-    let contents = try ledger.contents(of: options.pool)
+    let contents = ledger.contents(of: options.pool)
     var kept = 0
     var holders: [ProcessIdentity: Bool] = [:]
     for (port, lease) in contents.leases {
@@ -53,8 +53,14 @@ extension PortServer {
   /// Puts the ledger and the socket file back where somebody has removed them.
   func lookAfterFiles() {
     do throws(LeasingError) {
-      if try ledger?.restore({ table.leases }) == true {
+      switch try ledger?.lookAfter() {
+      case .madeAnew:
         log.warning("the ledger was removed, replaced or cut; it is back")
+      case .mended:
+        warnings.say(
+          .ledger, to: log,
+          "somebody has changed the ledger in place; it is as it was again")
+      case .intact, nil: break
       }
     } catch {
       warnings.say(.ledger, to: log, "the ledger is lost: \(error.text)")

@@ -206,12 +206,16 @@ import Testing
     try file.close()
   }
 
-  @Test func aPortOfADamagedRecordIsLeasedLast() throws {
-    try leaveLease()
+  private func damageRecord(of port: UInt16) throws {
     let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
-    try file.seek(toOffset: UInt64(LedgerFormat.offset(of: ports[0]) + 3))
+    try file.seek(toOffset: UInt64(LedgerFormat.offset(of: port) + 3))
     try file.write(contentsOf: [0xEE])
     try file.close()
+  }
+
+  @Test func aPortOfADamagedRecordIsLeasedLast() throws {
+    try leaveLease()
+    try damageRecord(of: ports[0])
     let server = try start()
     #expect(
       server.logged.contains { $0.contains("records of 1 ports are damaged") })
@@ -253,25 +257,63 @@ import Testing
     case removed
     case replaced
     case cut
+    /// Its records are zeros: nobody has a port.
+    case emptied
+
+    /// What the server says when it has put things right.
+    var remedy: String {
+      self == .emptied ? "it is as it was again" : "it is back"
+    }
   }
 
-  @Test(arguments: Accident.allCases)
-  func aLedgerIsPutBackWhileTheServerRuns(accident: Accident) throws {
-    let server = try start()
-    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+  private func happen(_ accident: Accident) throws {
     switch accident {
     case .removed: try FileManager.default.removeItem(atPath: ledger)
     case .replaced:
       try Data("something else".utf8)
         .write(to: URL(fileURLWithPath: ledger), options: .atomic)
     case .cut: try cutLedger(to: 100)
+    case .emptied:
+      let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+      try file.seek(toOffset: UInt64(LedgerFormat.headerSize))
+      try file.write(
+        contentsOf: Data(
+          count: LedgerFormat.fileSize - LedgerFormat.headerSize))
+      try file.close()
     }
-    try server.waitForLog("it is back")
+  }
+
+  @Test(arguments: Accident.allCases)
+  func aLedgerIsPutBackWhileTheServerRuns(accident: Accident) throws {
+    let server = try start()
+    #expect(try server.lease(for: holder.number) == Int(ports[0]))
+    try happen(accident)
+    try server.waitForLog(accident.remedy)
     #expect(try server.lease(for: getpid()) == Int(ports[1]))
     server.end()
     let next = try start()
     #expect(next.logged.contains { $0.contains("2 leases kept, 0 of") })
     #expect(try next.lease(for: getpid()) == Int(ports[2]))
+    #expect(try next.lease(for: getpid()) == nil)
+  }
+
+  /// Leases of ports that are not in the pool any more, and which records were
+  /// damaged.
+  @Test(arguments: Accident.allCases)
+  func whatOnlyTheLedgerKnewIsPutBackToo(accident: Accident) throws {
+    try leaveLease()
+    try damageRecord(of: ports[1])
+    let server = try RunningServer(
+      pool: "\(ports[1]),\(ports[2])", state: ledger)
+    try happen(accident)
+    try server.waitForLog(accident.remedy)
+    server.end()
+    let next = try start()
+    #expect(next.logged.contains { $0.contains("1 leases kept, 0 of") })
+    #expect(
+      next.logged.contains { $0.contains("records of 1 ports are damaged") })
+    #expect(try next.lease(for: getpid()) == Int(ports[2]))
+    #expect(try next.lease(for: getpid()) == Int(ports[1]))
     #expect(try next.lease(for: getpid()) == nil)
   }
 

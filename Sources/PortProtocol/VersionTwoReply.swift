@@ -61,8 +61,8 @@ package struct LeaseLine: Hashable, Sendable {
   package var user: UInt32
   /// How long ago it was leased, in tenths of a second.
   package var age: Int
-  /// The holder's command line, in printable ASCII; `?` where it is not to be
-  /// had.
+  /// What the holder is called, in printable ASCII; `?` where that is not
+  /// available.
   package var command: String
 
   package init(

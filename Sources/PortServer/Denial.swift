@@ -47,7 +47,8 @@ extension Denial {
     VersionTwoError(code, description)
   }
 
-  private var code: VersionTwoError.Code {
+  /// What a client of version 2 decides by.
+  var code: VersionTwoError.Code {
     switch self {
     case .noProcess, .gone, .unknownNamespace: .noSuchProcess
     case .notPermitted, .foreignLease: .notPermitted

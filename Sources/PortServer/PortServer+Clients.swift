@@ -310,7 +310,7 @@ extension PortServer {
       var peer = try peer(of: connection)
       let grant = try lease(LeaseOrder(pid: pid), askedBy: &peer)
       // Who has its port may end at once.
-      let command = commandForLog(of: grant)
+      let name = nameForLog(of: grant)
       var isSent = false
       VersionOneReply.withBytes(of: grant.ports[0]) {
         isSent = connection.send($0)
@@ -320,9 +320,9 @@ extension PortServer {
         log.debug("a client has gone before it got its port")
         return
       }
-      count(grant, peer, command)
+      count(grant, peer, name)
     } catch {
-      count(error, of: "process \(pid)")
+      count(error, LeaseOrder(pid: pid), on: connection)
     }
   }
 
@@ -335,29 +335,37 @@ extension PortServer {
     }
   }
 
-  /// What the log says of a grant's holder.
-  func commandForLog(of grant: Grant) -> String {
-    logsLeases ? commandLine(ofProcess: grant.holder.pid) : ""
+  /// What the log calls a grant's holder.
+  func nameForLog(of grant: Grant) -> String {
+    logsLeases ? processName(ofProcess: grant.holder.pid) : ""
   }
 
   /// Counts and logs ports that were given to a client.
-  func count(_ grant: Grant, _ peer: Peer, _ command: String) {
+  func count(_ grant: Grant, _ peer: Peer, _ name: String) {
     statistics.totalAllocations += grant.ports.count
     if !logsLeases { return }
     for port in grant.ports {
       log.info(
         """
         leased port \(port) to process \(grant.holder.pid), asked for by uid \
-        \(peer.user): \(command)
+        \(peer.user): \(name)
         """)
     }
   }
 
   /// Counts and logs that somebody got no port.
-  func count(_ denial: Denial, of holder: @autoclosure () -> String) {
-    statistics.deniedAllocations += 1
-    log.info("no port for \(holder()): \(denial)")
+  func count(
+    _ denial: Denial, _ order: LeaseOrder,
+    on connection: borrowing UnixConnection
+  ) {
+    statistics.count(denial)
     warn(of: denial)
+    guard logsLeases else { return }
+    let asker =
+      (try? connection.peer).map { "uid \($0.user), process \($0.pid)" }
+      ?? "somebody"
+    let holder = order.pid.map { "process \($0)" } ?? "the client"
+    log.info("no port for \(holder), asked for by \(asker): \(denial)")
   }
 
   /// Says what whoever runs the server has to know.

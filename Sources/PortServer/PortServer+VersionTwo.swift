@@ -27,7 +27,9 @@ extension PortServer {
     case .success(.pool):
       client.list = List(rest: .pool(options.pool.ranges[...]))
     case .success(.statistics):
-      let lines = statistics.lines + currentFigures(for: client)
+      let lines =
+        statistics.lines + currentFigures(for: client)
+        + statistics.refusalLines
       let list = lines.map { asciiLine($0) } + [Self.end(lines.count)]
       try client.send(Array(list.joined()))
     case .success(.version):
@@ -45,18 +47,18 @@ extension PortServer {
       client.peer = asker
       peer = asker
     } catch {
-      count(error, of: order.pid.map { "process \($0)" } ?? "a client")
+      count(error, order, on: client.connection)
       try client.send(error.reply.bytes)
       return
     }
-    let command = commandForLog(of: grant)
+    let name = nameForLog(of: grant)
     do {
       try client.send(VersionTwoReply.ok(ports: grant.ports))
     } catch {
       takeBack(grant)
       throw error
     }
-    count(grant, peer, command)
+    count(grant, peer, name)
   }
 
   private func takeBack(
@@ -163,16 +165,16 @@ extension PortServer {
     let now = nanosecondsSinceBoot()
     // Where the system keeps them from others, so does this server.
     let showsAll = !hidesProcesses() || mayDoAll(client.user)
-    var commands: [Int32: String] = [:]
+    var names: [Int32: String] = [:]
     return leases.map { port, lease in
       let pid = lease.holder.pid
       let maySee = showsAll || client.user == lease.user
-      let command = maySee ? commands[pid] ?? commandLine(ofProcess: pid) : "?"
-      if maySee { commands[pid] = command }
+      let name = maySee ? names[pid] ?? processName(ofProcess: pid) : "?"
+      if maySee { names[pid] = name }
       let age = now - min(now, lease.leasedAt)
       return LeaseLine(
         port: port, pid: pid, user: lease.user, age: Int(age / 100_000_000),
-        command: command
+        command: name
       ).bytes
     }
   }

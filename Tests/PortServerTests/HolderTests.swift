@@ -184,4 +184,21 @@ import Testing
     #expect(try container.nextLine() == "refused")
     #expect(try container.nextLine() == "\(port)")
   }
+
+  @Test(.enabled(if: canStartUnreadable, "needs /dev/fuse, and root"))
+  func whoseCommandLineCannotBeReadHoldsNothingUp() throws {
+    let server = try RunningServer(pool: try unusedTestPool(3), ["--verbose"])
+    let holder = cts_start_unreadable()
+    try #require(holder > 0)
+    defer { cts_end(holder) }
+    let port = try #require(try server.lease(for: holder))
+    try server.waitForLog("leased port \(port) to process \(holder)")
+    let client = try UnixClient(connectingTo: server.address)
+    try client.send("leases\n")
+    #expect(try client.receiveLine().hasSuffix(" command=unreadable"))
+    #expect(try client.receiveLine() == "ok 1")
+    #expect(try server.lease(for: getpid()) != nil)
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+  }
 }

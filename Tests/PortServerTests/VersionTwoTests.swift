@@ -143,7 +143,8 @@ import Testing
     let all = try converse("leases")
     let line = "port=\(port) pid=\(holder.pid) uid=\(getuid()) age="
     #expect(all.count == 3)
-    #expect(all.contains { $0.hasPrefix(line) && $0.hasSuffix("sleep 100000") })
+    #expect(
+      all.contains { $0.hasPrefix(line) && $0.hasSuffix("command=sleep") })
     #expect(all.last == "ok 2")
     let some = try converse("leases \(own) \(ports.upperBound)")
     #expect(some.count == 2)
@@ -165,9 +166,37 @@ import Testing
         "client-request-errors 1", "denied-allocations 0",
         "num-ports-managed 20", "num-ports-checked-for-last-request 2",
         "total-allocations 1", "ports-leased 1", "ports-in-use 1",
-        "ports-free 18", "holders 1", "clients 0", "ok 10",
+        "ports-free 18", "holders 1", "clients 0", "refused-exhausted 0",
+        "refused-no-such-process 0", "refused-not-permitted 0",
+        "refused-limit 0", "refused-failed 0", "ok 15",
       ])
     withExtendedLifetime(outsider) {}
+  }
+
+  @Test func refusalsAreCountedByReasonAndLoggedWithWhoAsked() throws {
+    let talkative = try RunningServer(
+      pool: try unusedTestPool(2),
+      ["--verbose", "--max-ports-per-process", "2"])
+    let holder = try HolderProcess()
+    #expect(try talkative.lease(for: 1 << 29) == nil)
+    try talkative.waitForLog(
+      "no port for process \(1 << 29), asked for by uid \(getuid()), process "
+        + "\(getpid()): there is no such process")
+    _ = try converse(
+      "lease pid=\(holder.pid) count=3", "lease count=2", "lease",
+      with: talkative)
+    try talkative.waitForLog(
+      "no port for process \(holder.pid), asked for by uid \(getuid()), "
+        + "process \(getpid()): it would have more than 2")
+    try talkative.waitForLog("no port for the client, asked for by")
+    _ = try converse("lease pid=\(holder.pid)", with: talkative)
+    #expect(
+      try converse("stats", with: talkative).suffix(6) == [
+        "refused-exhausted 1", "refused-no-such-process 1",
+        "refused-not-permitted 0", "refused-limit 2", "refused-failed 0",
+        "ok 15",
+      ])
+    #expect(try talkative.statistics()["denied-allocations"] == 4)
   }
 
   @Test func aListThatIsReadSlowlyIsWhole() throws {
@@ -403,12 +432,12 @@ struct VersionTwoRightsTests {
     func leases(as user: UInt32, of server: RunningServer) -> String {
       talk("leases\n", as: user, to: server)
     }
-    #expect(leases(as: 0, of: hidden).contains("sleep 100000"))
+    #expect(leases(as: 0, of: hidden).contains("command=sleep\n"))
     #expect(leases(as: Self.somebody, of: hidden).contains(" command=?\n"))
     // Here nothing is hidden, if the machine is as usual.
     _ = try #require(try server.lease(for: holder.number))
     #expect(
-      leases(as: Self.somebody, of: server).contains("sleep 100000")
+      leases(as: Self.somebody, of: server).contains("command=sleep\n")
         == !procIsHidden)
   }
 

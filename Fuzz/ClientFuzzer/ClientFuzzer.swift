@@ -36,7 +36,9 @@ private final class FuzzedServer {
       options.requestPause = .zero
       let silent = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
       server = try PortServer(
-        listeningOn: UnixServerSocket(binding: place, mode: 0o600),
+        listeningOn: [
+          Listener(try UnixServerSocket(binding: place, mode: 0o600))
+        ],
         options: options, ledger: nil, signals: SignalQueue(), log: silent)
       try server.start()
     } catch {

@@ -4,7 +4,7 @@ package import SystemPackage
 
 /// A listening unix stream socket.
 ///
-/// No call on it waits.
+/// No call on it waits, once it listens.
 package struct UnixServerSocket: ~Copyable {
   private let descriptor: Descriptor
   /// Where it listens.
@@ -23,9 +23,12 @@ package struct UnixServerSocket: ~Copyable {
   ///   - address: A path or an abstract name.
   ///   - mode: The permissions of the socket file, such as 0o666; connecting
   ///     needs the right to write (unix(7)).
+  ///   - patience: How long to wait for another server that looks at the same
+  ///     directory in the same moment.
   /// - Throws: Why that cannot be.
   package init(
-    binding address: UnixAddress, mode: UInt32
+    binding address: UnixAddress, mode: UInt32,
+    patience: Duration = .seconds(2)
   ) throws(UnixServerSocketError) {
     let descriptor = try Self.makeSocket()
     let number = descriptor.raw.rawValue
@@ -33,7 +36,7 @@ package struct UnixServerSocket: ~Copyable {
       if address.isAbstract {
         try Self.listen(number, at: address, mode: nil)
       } else {
-        try SocketFile.withDirectoryLocked(of: address) {
+        try SocketFile.withDirectoryLocked(of: address, patience) {
           () throws(UnixServerSocketError) in
           try SocketFile.removeDead(at: address)
           return try Self.listen(number, at: address, mode: mode)
@@ -111,7 +114,7 @@ package struct UnixServerSocket: ~Copyable {
   /// An abstract name ends with the socket.
   package func removeFile() {
     guard let file else { return }
-    try? SocketFile.withDirectoryLocked(of: address) {
+    try? SocketFile.withDirectoryLocked(of: address, .zero) {
       () throws(UnixServerSocketError) in file.remove()
     }
   }
@@ -120,11 +123,11 @@ package struct UnixServerSocket: ~Copyable {
   /// others is their business.
   package var isInPlace: Bool { file?.isInPlace ?? true }
 
-  /// Another socket that listens at the same address.
+  /// Another socket that listens at the same address; it waits for nobody.
   ///
   /// - Throws: As ``init(binding:mode:)``.
   package func replacement() throws(UnixServerSocketError) -> UnixServerSocket {
-    try UnixServerSocket(binding: address, mode: mode)
+    try UnixServerSocket(binding: address, mode: mode, patience: .zero)
   }
 
   private static func makeSocket()
@@ -242,8 +245,11 @@ private struct SocketFile {
   /// Calls `body` while no other server of this project looks at the
   /// directory: one that begins to listen must not take the place of another
   /// that does so in the same moment.
+  ///
+  /// Whoever may read the directory may lock it for reasons of their own, and for
+  /// ever; without the lock it goes on all the same, when its patience is over.
   static func withDirectoryLocked<Result>(
-    of address: UnixAddress,
+    of address: UnixAddress, _ patience: Duration,
     _ body: () throws(UnixServerSocketError) -> Result
   ) throws(UnixServerSocketError) -> Result {
     let path = FilePath(address.text).removingLastComponent().string
@@ -255,8 +261,7 @@ private struct SocketFile {
     } catch {
       throw .system(error)
     }
-    // Others may lock it for reasons of their own, and for ever.
-    _ = try? lock(directory.raw, until: Deadline(after: .seconds(2)))
+    _ = try? lock(directory.raw, until: Deadline(after: patience))
     return try body()
   }
 }

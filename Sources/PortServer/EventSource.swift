@@ -1,6 +1,7 @@
 /// What the server hears from; it goes through the kernel as a token.
 enum EventSource {
-  case listener
+  /// The listener at this place among the server's.
+  case listener(Int)
   case signals
   /// The ends of processes.
   case processes
@@ -8,12 +9,13 @@ enum EventSource {
   case client(Int32)
 
   private static let client: UInt64 = 1 << 32
+  private static let listener: UInt64 = 2 << 32
 
   var token: UInt64 {
     switch self {
-    case .listener: 0
-    case .signals: 1
-    case .processes: 2
+    case .signals: 0
+    case .processes: 1
+    case .listener(let index): Self.listener | UInt64(index)
     case .client(let number): Self.client | UInt64(number)
     }
   }
@@ -21,9 +23,9 @@ enum EventSource {
   init(token: UInt64) {
     self =
       switch token {
-      case 0: .listener
-      case 1: .signals
-      case 2: .processes
+      case 0: .signals
+      case 1: .processes
+      case Self.listener...: .listener(Int(token & ~Self.listener))
       default: .client(Int32(truncatingIfNeeded: token))
       }
   }

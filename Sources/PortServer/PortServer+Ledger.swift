@@ -65,14 +65,23 @@ extension PortServer {
     } catch {
       warnings.say(.ledger, to: log, "the ledger is lost: \(error.text)")
     }
-    do throws(UnixServerSocketError) {
-      if try restoreSocket() {
-        log.warning("the socket file was removed or replaced; it is back")
+    for listener in listeners {
+      do throws(UnixServerSocketError) {
+        if try restoreSocket(of: listener) {
+          log.warning(
+            """
+            the socket file was removed or replaced; it is back: \
+            \(listener.address.text)
+            """)
+        }
+      } catch {
+        warnings.say(
+          .socketFile, to: log,
+          """
+          the socket file \(listener.address.text) is lost, and nobody can \
+          connect there: \(error.text)
+          """)
       }
-    } catch {
-      warnings.say(
-        .socketFile, to: log,
-        "the socket file is lost, and nobody can connect: \(error.text)")
     }
   }
 }

@@ -49,12 +49,12 @@ package final class PortServer {
   var hiding: (isOn: Bool, until: Deadline)?
   var warnings = RareWarnings()
 
-  private var socket: UnixServerSocket
+  let listeners: [Listener]
   private let signals: SignalQueue
   private let notifier: ServiceNotifier?
   private let watchdogInterval: Duration?
   private var watchdog: Deadline?
-  /// Whether the socket is watched.
+  /// Whether the listeners are watched.
   private var isListening = false
   /// When to accept again after the system ran short of something.
   private var acceptPause: Deadline?
@@ -68,7 +68,7 @@ package final class PortServer {
   /// A server that begins to serve when it is run.
   ///
   /// - Parameters:
-  ///   - socket: Where it listens.
+  ///   - listeners: Where it listens.
   ///   - options: How it serves.
   ///   - ledger: Where leases are written down, if they are.
   ///   - signals: What tells it to stop.
@@ -76,7 +76,7 @@ package final class PortServer {
   /// - Throws: What the system is short of, or `LeasingError` where the ledger
   ///   cannot be read.
   package init(
-    listeningOn socket: consuming UnixServerSocket, options: ServerOptions,
+    listeningOn listeners: [Listener], options: ServerOptions,
     ledger: ServerLedger?, signals: consuming SignalQueue, log: Logger
   ) throws {
     self.options = options
@@ -95,7 +95,7 @@ package final class PortServer {
     self.ledger = ledger
     notifier = try ServiceNotifier.fromEnvironment()
     watchdogInterval = ServiceManager.watchdogInterval
-    self.socket = socket
+    self.listeners = listeners
     self.signals = signals
     if let ledger {
       try restoreLeases(from: ledger)
@@ -116,7 +116,7 @@ package final class PortServer {
     while !isStopping { try turn(until: nextDeadline) }
     notifier?.send(.stopping)
     signals.restoreDefaults()
-    socket.removeFile()
+    for listener in listeners { listener.removeFile() }
     drain()
     ledger?.removeIfUnused()
     logStatistics()
@@ -147,15 +147,16 @@ package final class PortServer {
       case .client, .listener: break
       }
     }
-    var someoneConnects = false
     for index in 0..<count {
-      switch EventSource(token: events[index]) {
-      case .client(let number): hear(from: number)
-      case .listener: someoneConnects = true
-      case .signals, .processes: break
+      if case .client(let number) = EventSource(token: events[index]) {
+        hear(from: number)
       }
     }
-    if someoneConnects { _ = accept(atMost: Self.acceptBatch) }
+    for index in 0..<count {
+      if case .listener(let number) = EventSource(token: events[index]) {
+        _ = accept(from: listeners[number], atMost: Self.acceptBatch)
+      }
+    }
     sendListPart()
     doWhatIsDue()
   }
@@ -183,30 +184,38 @@ package final class PortServer {
 extension PortServer {
   private func listen() throws(Errno) {
     if isListening { return }
-    try events.watch(socket.raw, as: EventSource.listener.token)
+    for (index, listener) in listeners.enumerated() where !listener.isWatched {
+      let source = EventSource.listener(index)
+      try events.watch(listener.socket.raw, as: source.token)
+      listener.isWatched = true
+    }
     isListening = true
   }
 
   private func stopListening() {
-    if !isListening { return }
-    events.forget(socket.raw)
+    for listener in listeners where listener.isWatched {
+      events.forget(listener.socket.raw)
+      listener.isWatched = false
+    }
     isListening = false
   }
 
-  /// Listens anew where the socket file is not there any more.
+  /// Listens anew where a listener's socket file is not there any more.
   ///
   /// Who has connected to the old one is served first; where there is no room for
   /// them now, it is done later.
   ///
   /// - Returns: Whether that was done.
   /// - Throws: Why it cannot.
-  func restoreSocket() throws(UnixServerSocketError) -> Bool {
-    if socket.isInPlace { return false }
-    drainQueue()
+  func restoreSocket(
+    of listener: Listener
+  ) throws(UnixServerSocketError) -> Bool {
+    if listener.socket.isInPlace { return false }
+    drainQueue(of: listener)
     if isFull { return false }
-    let new = try socket.replacement()
+    let new = try listener.socket.replacement()
     stopListening()
-    socket = new
+    listener.socket = new
     return true
   }
 
@@ -218,16 +227,18 @@ extension PortServer {
   /// Accepts and serves.
   ///
   /// - Returns: Whether there may be more.
-  private func accept(atMost limit: Int) -> Bool {
+  private func accept(from listener: Listener, atMost limit: Int) -> Bool {
     for count in 0..<limit {
       if isFull {
         stopListening()
         return false
       }
       // Of the first one it is known, mostly.
-      if count > 0, !socket.hasPendingConnection { return false }
+      if count > 0, !listener.socket.hasPendingConnection { return false }
       do {
-        guard let connection = try socket.accept() else { return false }
+        guard let connection = try listener.socket.accept() else {
+          return false
+        }
         greet(connection)
       } catch {
         pauseAccepting(because: error)
@@ -249,7 +260,11 @@ extension PortServer {
   private func drain() {
     // What comes while this runs must not make it run for ever.
     for _ in 0..<256 {
-      var mayBeMore = accept(atMost: Self.acceptBatch)
+      var mayBeMore = false
+      for listener in listeners
+      where accept(from: listener, atMost: Self.acceptBatch) {
+        mayBeMore = true
+      }
       // Those who are done make room for those who wait in the queue.
       if clients.count >= maxClients { mayBeMore = true }
       for client in clients.all { finish(client) }
@@ -259,9 +274,10 @@ extension PortServer {
   }
 
   /// Accepts those who have connected by now.
-  private func drainQueue() {
+  private func drainQueue(of listener: Listener) {
     // What comes while this runs must not make it run for ever.
-    for _ in 0..<256 where !accept(atMost: Self.acceptBatch) { break }
+    for _ in 0..<256
+    where !accept(from: listener, atMost: Self.acceptBatch) { break }
   }
 }
 

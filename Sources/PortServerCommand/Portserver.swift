@@ -41,14 +41,14 @@ struct Portserver: ParsableCommand {
       .customLong("address"), .customLong("portserver_address"),
       .customLong("portserver_unix_socket_address"),
     ],
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       """
       Where to listen: the path of a unix socket, or @NAME in the abstract \
-      namespace. (default: \(Self.defaultAddress), or the socket that systemd \
-      hands over)
+      namespace; several if repeated. (default: \(Self.defaultAddress), or the \
+      sockets that systemd hands over)
       """, valueName: "ADDRESS"), completion: .file())
-  var address: String?
+  var address: [String] = []
 
   @Option(
     parsing: .unconditional,
@@ -63,7 +63,7 @@ struct Portserver: ParsableCommand {
     help: ArgumentHelp(
       """
       The file in which leases are written down, so that they outlive this \
-      server: an absolute path. (default: one for the address, in \
+      server: an absolute path. (default: one for the first address, in \
       $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
       """, valueName: "PATH"), completion: .file())
   var state: String?
@@ -153,22 +153,22 @@ struct Portserver: ParsableCommand {
           + "expected in --pool, such as 15000-24999")
     }
     ports.warn(of: .current(), in: log)
-    let socket = try listen(log)
-    let address = socket.address
+    let listeners = try listen(log)
     let ledger: ServerLedger?
     do {
-      ledger = noState ? nil : try openLedger(of: address, ports, log)
+      ledger =
+        noState ? nil : try openLedger(of: listeners[0].address, ports, log)
     } catch {
-      socket.removeFile()
+      for listener in listeners { listener.removeFile() }
       throw error
     }
     do {
       let server = try PortServer(
-        listeningOn: socket, options: options(for: ports), ledger: ledger,
+        listeningOn: listeners, options: options(for: ports), ledger: ledger,
         signals: try SignalQueue(), log: log)
       log.notice(
         """
-        listening on \(address.text), pid \(currentPID()), with \
+        listening on \(listeners.map(\.address.text).joined(separator: " and ")), pid \(currentPID()), with \
         \(ports.count) ports: \(ports.summary)
         """)
       try server.run()
@@ -220,7 +220,10 @@ struct Portserver: ParsableCommand {
     }
   }
 
-  private func listen(_ log: Logger) throws -> UnixServerSocket {
+  /// Listens at every address, or at none.
+  ///
+  /// - Returns: One listener or more.
+  private func listen(_ log: Logger) throws -> [Listener] {
     let inherited: [FileDescriptor]
     do {
       inherited = try ServiceManager.takeSockets()
@@ -229,43 +232,49 @@ struct Portserver: ParsableCommand {
         "LISTEN_FDS names sockets that are not there: \(error); start it "
           + "through its socket unit, or unset LISTEN_FDS")
     }
-    if !inherited.isEmpty {
-      return try adopt(inherited, log)
+    if !inherited.isEmpty { return try adopt(inherited, log) }
+    var addresses: [UnixAddress] = []
+    for text in address.isEmpty ? [Self.defaultAddress] : address {
+      guard let address = UnixAddress(text) else {
+        throw ValidationError(
+          "the address '\(text)' is no address: a path or @NAME of 1 to "
+            + "\(UnixAddress.maximumLength) bytes is expected")
+      }
+      if !addresses.contains(address) { addresses.append(address) }
     }
-    let text = address ?? Self.defaultAddress
-    guard let address = UnixAddress(text) else {
-      throw ValidationError(
-        "the address '\(text)' is no address: a path or @NAME of 1 to "
-          + "\(UnixAddress.maximumLength) bytes is expected")
+    var listeners: [Listener] = []
+    for address in addresses {
+      do {
+        listeners.append(
+          Listener(try UnixServerSocket(binding: address, mode: socketMode)))
+      } catch {
+        for listener in listeners { listener.removeFile() }
+        throw Failure("cannot listen on '\(address.text)': \(error.text)")
+      }
     }
-    do {
-      return try UnixServerSocket(binding: address, mode: socketMode)
-    } catch {
-      throw Failure("cannot listen on '\(text)': \(error.text)")
-    }
+    return listeners
   }
 
   private func adopt(
     _ inherited: [FileDescriptor], _ log: Logger
-  ) throws -> UnixServerSocket {
-    guard inherited.count == 1 else {
-      throw Failure(
-        "systemd has handed over \(inherited.count) sockets; one is expected: "
-          + "leave one ListenStream in the socket unit")
-    }
-    do {
-      let socket = try UnixServerSocket(adopting: inherited[0])
-      if let address, address != socket.address.text {
-        log.warning(
-          """
-          systemd's socket is used, which listens on \(socket.address.text), \
-          not on \(address)
-          """)
+  ) throws -> [Listener] {
+    var listeners: [Listener] = []
+    for descriptor in inherited {
+      do {
+        listeners.append(Listener(try UnixServerSocket(adopting: descriptor)))
+      } catch {
+        throw Failure("cannot use systemd's socket: \(error.text)")
       }
-      return socket
-    } catch {
-      throw Failure("cannot use systemd's socket: \(error.text)")
     }
+    let used = listeners.map(\.address.text)
+    for address in address where !used.contains(address) {
+      log.warning(
+        """
+        systemd's sockets are used, which listen on \
+        \(used.joined(separator: " and ")), not on \(address)
+        """)
+    }
+    return listeners
   }
 }
 

@@ -195,6 +195,95 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path))
   }
 
+  @Test func whoLocksTheDirectoryHoldsUpNobody() throws {
+    let server = try start(path)
+    let locked = open(directory.path, O_RDONLY | O_CLOEXEC)
+    defer { close(locked) }
+    try #require(flock(locked, LOCK_EX) == 0)
+    let client = try UnixClient(connectingTo: path)
+    try FileManager.default.removeItem(atPath: path)
+    // The file is back while somebody waits for an answer all the time, and none
+    // takes as long as the server once waited for the lock.
+    var slowest = Duration.zero
+    while !FileManager.default.fileExists(atPath: path) {
+      slowest = max(
+        slowest,
+        try ContinuousClock().measure {
+          try client.send("version\n")
+          _ = try client.receiveLine()
+        })
+    }
+    try server.waitForLog("the socket file was removed or replaced")
+    #expect(try server.lease(for: getpid()) != nil)
+    #expect(slowest < .milliseconds(1500))
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func aServerMayListenAtSeveralAddresses() throws {
+    let abstract = RunningServer.unusedAddress()
+    let other = directory.file("other")
+    let server = try RunningServer(
+      pool: try unusedTestPool(3), address: path,
+      ["--address", abstract, "--address=\(other)", "--address", path])
+    #expect(
+      server.logged.contains {
+        $0.contains("listening on \(path) and \(abstract) and \(other), pid")
+      })
+    func lease(at address: String) throws -> Int? {
+      let client = try UnixClient(connectingTo: address)
+      try client.send("\(getpid())\n")
+      return try Int(client.receiveAll().dropLast())
+    }
+    let ports = try [path, abstract, other].map { try lease(at: $0) }
+    #expect(Set(ports.compactMap { $0 }).count == 3)
+    for path in [other, path] {
+      try FileManager.default.removeItem(atPath: path)
+      try server.waitForLog("removed or replaced; it is back: \(path)")
+      #expect(try UnixClient(connectingTo: path).send("0\n") == ())
+    }
+    server.process.signal(SIGTERM)
+    #expect(try server.process.finish().status == 0)
+    for path in [path, other] {
+      #expect(!FileManager.default.fileExists(atPath: path))
+    }
+  }
+
+  @Test func ofSeveralAddressesNoneIsListenedOnWhereOneCannotBe() throws {
+    let taken = try start(RunningServer.unusedAddress())
+    let result = try refusal(path, ["--address", taken.address])
+    #expect(result.status == 1)
+    #expect(
+      result.errors.hasPrefix(
+        "portserver: cannot listen on '\(taken.address)': process "
+          + "\(taken.process.pid) listens there"))
+    #expect(!FileManager.default.fileExists(atPath: path))
+  }
+
+  @Test func theLedgerIsNamedByTheFirstAddress() throws {
+    let pool = try unusedTestPool(2)
+    let abstract = RunningServer.unusedAddress()
+    func serve(at addresses: [String]) throws -> Int? {
+      let server = try Command(
+        Command.portserverPath,
+        ["--pool", pool] + addresses.flatMap { ["--address", $0] },
+        environment: ["RUNTIME_DIRECTORY": directory.path]
+      ).start()
+      defer { server.end() }
+      try server.waitForErrorLine("listening on")
+      let client = try UnixClient(connectingTo: addresses[0])
+      try client.send("\(getpid())\n")
+      return try Int(client.receiveAll().dropLast())
+    }
+    let first = try #require(try serve(at: [abstract, path]))
+    // It knows what that one has leased.
+    let second = try #require(try serve(at: [abstract]))
+    #expect(first != second)
+    #expect(try serve(at: [abstract, directory.file("other")]) == nil)
+    #expect(try serve(at: [path, abstract]) != nil)
+  }
+
   @Test func whoWaitsForAPlaceIsServedBeforeTheSocketFileComesBack() throws {
     let server = try start(
       path, ["--max-clients", "1", "--client-timeout", "2"])

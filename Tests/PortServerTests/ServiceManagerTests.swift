@@ -42,6 +42,30 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: path))
   }
 
+  @Test(.enabled(if: access(activate, X_OK) == 0, "\(activate) is missing"))
+  func severalSocketsAreTakenOver() throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.file("socket")
+    let abstract = RunningServer.unusedAddress()
+    let manager = try Command(
+      Self.activate,
+      [
+        "--listen", abstract, "--listen", path, Command.portserverPath,
+        "--no-state", "--pool", try unusedTestPool(2), "--address", path,
+      ]
+    ).start()
+    defer { manager.end() }
+    try manager.waitForErrorLine("Listening on")
+    try manager.waitForErrorLine("Listening on")
+    for address in [path, abstract] {
+      let client = try UnixClient(connectingTo: address)
+      try client.send("\(getpid())\n")
+      #expect(try client.receiveAll() != "")
+    }
+    let line = try manager.waitForErrorLine("portserver:")
+    #expect(line.contains("listening on \(abstract) and \(path), pid"))
+  }
+
   @Test func socketsForAnotherProcessAreNotTaken() throws {
     let address = RunningServer.unusedAddress()
     let running = try server(
@@ -75,7 +99,7 @@ import Testing
 
   @Test(arguments: [
     ("1", "3</dev/null", "no listening unix stream socket"),
-    ("2", "3</dev/null 4</dev/null", "has handed over 2 sockets"),
+    ("2", "3</dev/null 4</dev/null", "no listening unix stream socket"),
   ])
   func whatIsNoSocketForItIsRefused(
     count: String, redirection: String, message: String

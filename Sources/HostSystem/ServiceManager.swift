@@ -32,6 +32,15 @@ package enum ServiceManager {
   /// `SD_LISTEN_FDS_START`.
   private static let firstSocket: Int32 = 3
 
+  /// Whether standard error goes to its journal (`JOURNAL_STREAM`,
+  /// systemd.exec(5)).
+  package static var readsStandardError: Bool {
+    var status = stat()
+    guard fstat(STDERR_FILENO, &status) == 0 else { return false }
+    return environmentVariable("JOURNAL_STREAM")
+      == "\(status.st_dev):\(status.st_ino)"
+  }
+
   /// How often it wants to hear that this process is well, if it does
   /// (sd_watchdog_enabled(3)).
   package static var watchdogInterval: Duration? {
@@ -53,13 +62,24 @@ package struct ServiceNotifier: ~Copyable {
   private let address: UnixAddress
 
   /// What there is to say.
-  package enum Message: String {
+  package enum Message: Hashable, Sendable {
     /// It is ready to serve.
-    case ready = "READY=1"
+    case ready
     /// It is about to end.
-    case stopping = "STOPPING=1"
+    case stopping
     /// It is well.
-    case watchdog = "WATCHDOG=1"
+    case watchdog
+    /// What it does, in a line for people.
+    case status(String)
+
+    fileprivate var text: String {
+      switch self {
+      case .ready: "READY=1"
+      case .stopping: "STOPPING=1"
+      case .watchdog: "WATCHDOG=1"
+      case .status(let line): "STATUS=\(line)"
+      }
+    }
   }
 
   /// The service manager that `NOTIFY_SOCKET` names.
@@ -82,7 +102,7 @@ package struct ServiceNotifier: ~Copyable {
   /// Says something; what cannot be sent at once is dropped, for the service
   /// manager must not hold up what it watches.
   package func send(_ message: Message) {
-    let text = message.rawValue
+    let text = message.text
     _ = address.withSocketAddress { address, length in
       sendto(
         socket.raw.rawValue, text, text.utf8.count,

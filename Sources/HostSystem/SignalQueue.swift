@@ -13,13 +13,26 @@ package struct SignalQueue: ~Copyable {
     case interrupt
     /// `SIGTERM`.
     case terminate
+    /// `SIGHUP`, which a terminal sends that goes.
+    case hangUp
     /// `SIGUSR1`.
     case user1
+
+    /// As signal(7) calls it.
+    package var name: String {
+      switch self {
+      case .interrupt: "SIGINT"
+      case .terminate: "SIGTERM"
+      case .hangUp: "SIGHUP"
+      case .user1: "SIGUSR1"
+      }
+    }
 
     fileprivate var number: Int32 {
       switch self {
       case .interrupt: SIGINT
       case .terminate: SIGTERM
+      case .hangUp: SIGHUP
       case .user1: SIGUSR1
       }
     }
@@ -29,7 +42,8 @@ package struct SignalQueue: ~Copyable {
   ///
   /// `SIGINT` is left out where it was ignored when this program was started,
   /// as a shell without job control does for a program in the background: what
-  /// is meant for the program in front is not for it.
+  /// is meant for the program in front is not for it. So is `SIGHUP`, which
+  /// nohup(1) has ignored.
   ///
   /// Call it while the process has one thread: signal masks belong to threads.
   ///
@@ -38,8 +52,12 @@ package struct SignalQueue: ~Copyable {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in Signal.allCases {
-      if signal == .interrupt, Self.isIgnored(signal) { continue }
-      sigaddset(&set, signal.number)
+      switch signal {
+      case .interrupt where Self.isIgnored(signal),
+        .hangUp where Self.isIgnored(signal):
+        continue
+      default: sigaddset(&set, signal.number)
+      }
     }
     pthread_sigmask(SIG_BLOCK, &set, nil)
     descriptor = try Descriptor { chs_signal_open(&set) }
@@ -57,7 +75,8 @@ package struct SignalQueue: ~Copyable {
   /// From now on `SIGINT` and `SIGTERM` do at once what they do by default: they
   /// end the process.
   ///
-  /// `SIGUSR1`, which asks for something and not for the end, waits for ever.
+  /// `SIGUSR1`, which asks for something and not for the end, waits for ever, and
+  /// so does `SIGHUP`, of which a terminal that goes sends more than one.
   package func restoreDefaults() {
     var set = sigset_t()
     sigemptyset(&set)

@@ -11,6 +11,7 @@ struct Diagnosis {
   init(_ options: PickOptions) {
     self.options = options
     examineServers()
+    examinePools()
     examineLedger()
     examineKernel()
     examineProcess()
@@ -38,6 +39,22 @@ extension Diagnosis {
       for address in addresses { examineServer(at: address) }
     } catch {
       say(.problem, "server", "\(error)")
+    }
+  }
+
+  /// Looks for servers on this host that lease the same ports.
+  private mutating func examinePools() {
+    var others = PoolMarker.all()[...]
+    while let one = others.popFirst() {
+      for other in others {
+        let shared = one.pool.intersection(other.pool)
+        if shared.isEmpty { continue }
+        say(
+          .problem, "servers",
+          "\(one.process) and \(other.process) are port servers that both "
+            + "lease \(shared.summary), so two processes may get the same port; "
+            + "give one of them another --pool")
+      }
     }
   }
 

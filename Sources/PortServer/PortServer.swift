@@ -54,6 +54,8 @@ package final class PortServer {
   private let notifier: ServiceNotifier?
   private let watchdogInterval: Duration?
   private var watchdog: Deadline?
+  /// How many leased ports the service manager knows of.
+  private var leasedPortsTold: Int?
   /// Whether the listeners are watched.
   private var isListening = false
   /// When to accept again after the system ran short of something.
@@ -62,6 +64,8 @@ package final class PortServer {
   private var upkeep = Deadline(after: .seconds(1))
   private var isStopping = false
 
+  /// How many descriptors are for probes, `/proc` and the like.
+  private static let spareDescriptors = 32
   /// How many clients are accepted in a turn.
   private static let acceptBatch = 32
 
@@ -85,10 +89,19 @@ package final class PortServer {
     events = try EventQueue()
     statistics = ServerStatistics(portsManaged: options.pool.count)
     table = LeaseTable(pool: options.pool)
-    // Some descriptors are for probes, `/proc` and the like.
-    let descriptors = max(options.descriptorLimit - 32, 2)
+    let descriptors = max(
+      options.descriptorLimit - Self.spareDescriptors, 2)
     maxClients = max(min(options.maxClients, descriptors / 2), 1)
     maxClientsPerUser = options.maxClientsPerUser ?? max(maxClients / 4, 1)
+    if maxClients < options.maxClients {
+      log.warning(
+        """
+        at most \(maxClients) clients are served at a time, not \
+        \(options.maxClients) (--max-clients), as this process may have only \
+        \(options.descriptorLimit) descriptors open; let it have \
+        \(2 * options.maxClients + Self.spareDescriptors) (LimitNOFILE=, ulimit -n)
+        """)
+    }
     let processLimit = descriptors - maxClients
     processes = try KnownProcesses(descriptorLimit: processLimit)
     maxIdle = min(256, max(processLimit / 4, 1))
@@ -103,7 +116,7 @@ package final class PortServer {
     }
   }
 
-  /// Serves until `SIGINT` or `SIGTERM` comes.
+  /// Serves until `SIGINT`, `SIGTERM` or `SIGHUP` comes.
   ///
   /// Then who has asked is answered, and the socket file is removed. A second
   /// signal ends the process at once.
@@ -113,6 +126,7 @@ package final class PortServer {
     try start()
     if let watchdogInterval { watchdog = Deadline(after: watchdogInterval / 2) }
     notifier?.send(.ready)
+    tellStatus()
     while !isStopping { try turn(until: nextDeadline) }
     notifier?.send(.stopping)
     signals.restoreDefaults()
@@ -165,13 +179,29 @@ package final class PortServer {
     while let signal = signals.next() {
       switch signal {
       case .user1: logStatistics()
-      case .interrupt, .terminate:
-        log.notice("stopping: \(signal == .terminate ? "SIGTERM" : "SIGINT")")
+      case .interrupt, .terminate, .hangUp:
+        log.notice("stopping: \(signal.name)")
         isStopping = true
         // A second one does what it does by default, also if it is here already.
         return
       }
     }
+  }
+
+  /// Tells the service manager how many ports are leased, if it does not know.
+  private func tellStatus() {
+    let usage = table.usage
+    if usage.leased == leasedPortsTold { return }
+    leasedPortsTold = usage.leased
+    notifier?.send(
+      .status(
+        "Listening on \(addressText); \(usage.leased) of \(usage.ports) ports "
+          + "leased"))
+  }
+
+  /// Where it listens, in words.
+  package var addressText: String {
+    listeners.map(\.address.text).joined(separator: " and ")
   }
 
   private func logStatistics() {
@@ -297,6 +327,7 @@ extension PortServer {
     if upkeep.hasPassed {
       checkUnwatched()
       lookAfterFiles()
+      tellStatus()
       upkeep = Deadline(after: .seconds(1))
     }
     if let acceptPause, acceptPause.hasPassed { self.acceptPause = nil }

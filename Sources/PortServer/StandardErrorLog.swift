@@ -3,10 +3,15 @@ package import Logging
 
 /// A log on standard error that never makes its program wait: a line that
 /// nobody takes is dropped.
+///
+/// Where standard error is systemd's journal, which knows the time and the
+/// program, a line is the message and begins with its priority (`<4>`,
+/// sd-daemon(3)).
 package struct StandardErrorLog: LogHandler {
   package var logLevel = Logger.Level.notice
   package var metadata: Logger.Metadata = [:]
   private let label: String
+  private let isJournal = ServiceManager.readsStandardError
 
   package init(label: String) {
     self.label = label
@@ -19,6 +24,22 @@ package struct StandardErrorLog: LogHandler {
 
   package func log(event: LogEvent) {
     _ = writeToStandardErrorWithoutWaiting(
-      "\(wallClockTime()) \(event.level) \(label): \(event.message)")
+      isJournal
+        ? "<\(event.level.priority)>\(event.message)"
+        : "\(wallClockTime()) \(event.level) \(label): \(event.message)")
+  }
+}
+
+extension Logger.Level {
+  /// The priority that syslog(3) has for it.
+  package var priority: Int {
+    switch self {
+    case .trace, .debug: 7
+    case .info: 6
+    case .notice: 5
+    case .warning: 4
+    case .error: 3
+    case .critical: 2
+    }
   }
 }

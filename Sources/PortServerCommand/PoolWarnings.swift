@@ -3,6 +3,32 @@ import Logging
 import PortLeasing
 
 extension PortPool {
+  /// Shows other servers these ports, and says which of them others lease, too.
+  ///
+  /// - Returns: What shows them, for as long as it lives; `nil` where the system
+  ///   does not let it.
+  func announce(in log: Logger) -> AbstractMarker? {
+    let own = PoolMarker(of: self)
+    let marker: AbstractMarker?
+    do {
+      marker = try AbstractMarker(own.name)
+    } catch {
+      log.debug("other servers cannot see these ports: \(error)")
+      marker = nil
+    }
+    // Of two servers that start together, one sees the other.
+    for other in PoolMarker.all() where other != own {
+      let shared = intersection(other.pool)
+      if shared.isEmpty { continue }
+      log.warning(
+        """
+        another port server, \(other.process), leases \(shared.summary), too, so \
+        two processes may get the same port; name others in --pool
+        """)
+    }
+    return marker
+  }
+
   /// Says which of the ports the kernel treats in a way of its own.
   func warn(of kernel: KernelPorts, in log: Logger) {
     let shared = intersection(kernel.handedOut)

@@ -21,7 +21,8 @@ struct Portserver: ParsableCommand {
         portpicker $$
 
       It stays in the foreground and logs on standard error. SIGUSR1 logs \
-      statistics; SIGINT and SIGTERM end it. systemd may hand it its socket.
+      statistics; SIGINT, SIGTERM and SIGHUP end it. systemd may hand it its \
+      sockets.
 
       Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no \
       sense.
@@ -162,16 +163,18 @@ struct Portserver: ParsableCommand {
       for listener in listeners { listener.removeFile() }
       throw error
     }
+    let marker = ports.announce(in: log)
     do {
       let server = try PortServer(
         listeningOn: listeners, options: options(for: ports), ledger: ledger,
         signals: try SignalQueue(), log: log)
       log.notice(
         """
-        listening on \(listeners.map(\.address.text).joined(separator: " and ")), pid \(currentPID()), with \
+        listening on \(server.addressText), pid \(currentPID()), with \
         \(ports.count) ports: \(ports.summary)
         """)
       try server.run()
+      withExtendedLifetime(marker) {}
     } catch let error as LeasingError {
       throw Failure(error.text)
     } catch {
@@ -284,7 +287,11 @@ extension Portserver {
       var command = try parseAsRoot()
       try command.run()
     } catch let failure as Failure {
-      complain(failure.message, as: "portserver")
+      if ServiceManager.readsStandardError {
+        writeToStandardError("<3>\(failure.message)")
+      } else {
+        complain(failure.message, as: "portserver")
+      }
       exitProcess(with: 1)
     } catch {
       let code = exitCode(for: error)

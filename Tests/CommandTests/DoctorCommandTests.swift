@@ -110,6 +110,29 @@ import Testing
     #expect(result.output.contains("may have only 32 open"))
   }
 
+  @Test func serversThatLeaseTheSamePorts() throws {
+    let ports = try unusedTestPool(5).split(separator: ",")
+    let one = try RunningServer(pool: ports[..<3].joined(separator: ","))
+    let other = try RunningServer(pool: ports[2...].joined(separator: ","))
+    #expect(
+      other.logged.contains {
+        $0.contains("warning")
+          && $0.contains("port server, process \(one.process.pid), leases")
+          && $0.contains("leases \(ports[2]), too")
+      })
+    #expect(
+      !one.logged.contains { $0.contains("process \(other.process.pid),") })
+    let pids = [one.process.pid, other.process.pid].sorted()
+    let (status, lines) = try doctor()
+    #expect(status == 1)
+    #expect(
+      has(
+        lines, "problem servers process \(pids[0]) and process \(pids[1]) ",
+        "both lease \(ports[2]), so"))
+    other.end()
+    #expect(!has(try doctor().lines, "problem servers", "process \(pids[0]) "))
+  }
+
   @Test func jsonHasItsDocumentedShape() throws {
     let result = try fixture.portpicker(["doctor", "--json"]).run()
     let object = try #require(

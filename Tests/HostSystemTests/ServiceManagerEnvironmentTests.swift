@@ -108,7 +108,8 @@ import Testing
           notifier.send(.ready)
           notifier.send(.watchdog)
           notifier.send(.stopping)
-          for text in ["READY=1", "WATCHDOG=1", "STOPPING=1"] {
+          notifier.send(.status("well"))
+          for text in ["READY=1", "WATCHDOG=1", "STOPPING=1", "STATUS=well"] {
             #expect(receive(from: manager) == text)
           }
         }

@@ -17,7 +17,7 @@ import Testing
       #expect(!isReadable(queue.raw))
       let cases = [
         (SIGINT, SignalQueue.Signal.interrupt), (SIGTERM, .terminate),
-        (SIGUSR1, .user1),
+        (SIGUSR1, .user1), (SIGHUP, .hangUp),
       ]
       for (number, signal) in cases {
         pthread_kill(pthread_self(), number)
@@ -33,7 +33,7 @@ import Testing
     await #expect(processExitsWith: .success) {
       useDefaults()
       let queue = try SignalQueue()
-      for number in [SIGTERM, SIGUSR1, SIGINT] {
+      for number in [SIGTERM, SIGUSR1, SIGINT, SIGHUP] {
         pthread_kill(pthread_self(), number)
       }
       var signals: Set<SignalQueue.Signal> = []
@@ -65,6 +65,27 @@ import Testing
       #expect(queue.next() == .terminate)
       queue.restoreDefaults()
       pthread_kill(pthread_self(), SIGINT)
+    }
+  }
+
+  @Test func aHangUpThatWasIgnoredStaysIgnored() async {
+    await #expect(processExitsWith: .success) {
+      useDefaults()
+      signal(SIGHUP, SIG_IGN)
+      let queue = try SignalQueue()
+      pthread_kill(pthread_self(), SIGHUP)
+      #expect(queue.next() == nil)
+    }
+  }
+
+  @Test func aSecondHangUpDoesNotEndTheProcess() async {
+    await #expect(processExitsWith: .success) {
+      useDefaults()
+      let queue = try SignalQueue()
+      pthread_kill(pthread_self(), SIGHUP)
+      guard queue.next() == .hangUp else { throw Errno.invalidArgument }
+      queue.restoreDefaults()
+      pthread_kill(pthread_self(), SIGHUP)
     }
   }
 
@@ -113,7 +134,7 @@ import Testing
 /// Has signals do what they do by default, on this thread; whoever runs the
 /// tests may ignore some.
 private func useDefaults() {
-  for number in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE] {
+  for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE] {
     signal(number, SIG_DFL)
     unblockSignals(number)
   }

@@ -20,6 +20,23 @@ import Testing
     withExtendedLifetime(second) {}
   }
 
+  @Test func thatThereAreFewerPlacesThanAskedForIsSaid() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(1), descriptorLimit: 64,
+      ["--max-clients", "100"])
+    #expect(
+      server.logged.contains {
+        $0.contains(
+          "warning portserver: at most 16 clients are served at a time, not 100 "
+            + "(--max-clients), as this process may have only 64 descriptors "
+            + "open; let it have 232 ")
+      })
+    let enough = try RunningServer(
+      pool: try unusedTestPool(1), descriptorLimit: 232,
+      ["--max-clients", "100"])
+    #expect(!enough.logged.contains { $0.contains("are served at a time") })
+  }
+
   @Test func aClientThatTakesTooLongIsClosed() throws {
     let server = try RunningServer(
       pool: try unusedTestPool(1), ["--client-timeout", "0.05"])

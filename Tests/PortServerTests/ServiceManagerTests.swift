@@ -129,7 +129,14 @@ import Testing
     ).start()
     defer { running.end() }
     #expect(try manager.next() == "READY=1")
-    _ = try UnixClient(connectingTo: address)
+    let status = "STATUS=Listening on \(address); "
+    #expect(try manager.next() == status + "0 of 1 ports leased")
+    let client = try UnixClient(connectingTo: address)
+    try client.send("\(getpid())\n")
+    var next = try manager.next()
+    while next == "WATCHDOG=1" { next = try manager.next() }
+    // Within a second, when it looks after its files.
+    #expect(next == status + "1 of 1 ports leased")
     #expect(try manager.next() == "WATCHDOG=1")
     #expect(try manager.next() == "WATCHDOG=1")
     running.signal(SIGTERM)
@@ -148,6 +155,7 @@ import Testing
         "NOTIFY_SOCKET": name, "WATCHDOG_USEC": "2", "WATCHDOG_PID": "1",
       ])
     #expect(try manager.next() == "READY=1")
+    #expect(try manager.next().hasPrefix("STATUS="))
     // Each of them is a turn, after which a watchdog of its own would be fed.
     for _ in 0..<10 { #expect(try server.reply(to: "0\n") == "") }
     server.process.signal(SIGTERM)
@@ -163,6 +171,40 @@ import Testing
     #expect(try server.lease(for: getpid()) != nil)
     server.process.signal(SIGTERM)
     #expect(try server.process.finish().status == 0)
+  }
+
+  @Test func linesForTheJournalHaveAPriorityAndNoTime() throws {
+    let address = RunningServer.unusedAddress()
+    func start(_ stream: String, _ arguments: String...) throws
+      -> RunningCommand
+    {
+      try Command(
+        "/bin/sh",
+        [
+          "-c", "JOURNAL_STREAM=\(stream) exec \"$0\" \"$@\"",
+          Command.portserverPath, "--no-state", "--address", address,
+        ] + arguments
+      ).start()
+    }
+    let own = "$(stat -Lc %d:%i /dev/stderr)"
+    let running = try start(
+      own, "--pool", "x,\(try unusedTestPort())", "--debug")
+    defer { running.end() }
+    #expect(
+      try running.nextErrorLine()?.hasPrefix("<3>left out: 'x' ") == true)
+    try running.waitForErrorLine("<5>listening on \(address), pid")
+    let client = try UnixClient(connectingTo: address)
+    try client.send("X\n")
+    try running.waitForErrorLine("<7>a client sent no request")
+    // Why it does not serve is an error.
+    let failed = try start(own, "--pool", "15000").finish()
+    #expect(failed.status == 1)
+    #expect(failed.errors.contains("<3>cannot listen on '\(address)'"))
+    running.end()
+    // Other people's variables are not about this stream.
+    let other = try start("1:2", "--pool", "\(try unusedTestPort())")
+    defer { other.end() }
+    try other.waitForErrorLine(" notice portserver: listening on")
   }
 
   @Test(.enabled(if: access(analyze, X_OK) == 0, "\(analyze) is missing"))

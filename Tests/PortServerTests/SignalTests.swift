@@ -22,7 +22,7 @@ import Testing
       ])
   }
 
-  @Test(arguments: [SIGTERM, SIGINT])
+  @Test(arguments: [SIGTERM, SIGINT, SIGHUP])
   func aServerEndsInGoodOrder(signal: Int32) throws {
     let server = try RunningServer(pool: try unusedTestPool(2))
     #expect(try server.lease(for: getpid()) != nil)
@@ -97,18 +97,19 @@ import Testing
     #expect(result.errors.contains("total-allocations 0"))
   }
 
-  @Test func whatItsParentIgnoresItIgnores() throws {
+  @Test(arguments: [SIGINT, SIGHUP])
+  func whatItsParentIgnoresItIgnores(signal: Int32) throws {
     let address = RunningServer.unusedAddress()
     let server = try Command(
       "/bin/sh",
       [
-        "-c", "trap '' INT; exec \"$0\" \"$@\"", Command.portserverPath,
+        "-c", "trap '' INT HUP; exec \"$0\" \"$@\"", Command.portserverPath,
         "--no-state", "--pool", try unusedTestPool(1), "--address", address,
       ]
     ).start()
     defer { server.end() }
     try server.waitForErrorLine("listening on")
-    server.signal(SIGINT)
+    server.signal(signal)
     server.signal(SIGUSR1)
     let line = try server.waitForErrorLine("portserver:")
     #expect(line.contains("client-request-errors"))

@@ -1,0 +1,34 @@
+import HostSystem
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Names that tell others something.
+@Suite struct AbstractMarkerTests {
+  @Test func aMarkerIsSeenForAsLongAsItLives() throws {
+    let prefix = String(RunningServer.unusedAddress().dropFirst())
+    let marker = try AbstractMarker(prefix + "/a b")
+    let other = try AbstractMarker(prefix + "/c")
+    #expect(
+      try Set(AbstractMarker.names(beginningWith: prefix))
+        == [prefix + "/a b", prefix + "/c"])
+    #expect(throws: Errno.addressInUse) {
+      _ = try AbstractMarker(prefix + "/c")
+    }
+    #expect(throws: Errno.invalidArgument) {
+      _ = try AbstractMarker(String(repeating: "x", count: 108))
+    }
+    _ = consume marker
+    #expect(
+      try AbstractMarker.names(beginningWith: prefix) == [prefix + "/c"])
+    _ = consume other
+  }
+
+  @Test func aSocketOfAnotherKindIsNone() throws {
+    let name = RunningServer.unusedAddress()
+    let socket = try UnixServerSocket(name)
+    #expect(
+      try AbstractMarker.names(beginningWith: String(name.dropFirst())) == [])
+    withExtendedLifetime(socket.raw) {}
+  }
+}

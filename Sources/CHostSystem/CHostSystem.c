@@ -88,6 +88,19 @@ int chs_peer(int socket, pid_t *pid, uid_t *uid) {
   return 0;
 }
 
+// Older headers do not have it; it is the same on all but alpha, parisc and sparc.
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+int chs_peer_process(int socket) {
+  int descriptor = -1;
+  socklen_t size = sizeof descriptor;
+  if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &descriptor, &size) != 0)
+    return -1;
+  return descriptor;
+}
+
 int chs_signal_open(const sigset_t *signals) {
   return signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }

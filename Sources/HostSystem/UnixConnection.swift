@@ -123,6 +123,29 @@ package struct UnixConnection: ~Copyable {
   package var peer: PeerCredentials {
     get throws(Errno) { try PeerCredentials(of: descriptor.raw) }
   }
+
+  /// Whether the process that connected lives (`SO_PEERPIDFD`), so that its pid
+  /// is nobody else's.
+  ///
+  /// - Returns: `nil` where the kernel does not tell (before Linux 6.5).
+  /// - Throws: What the system is short of.
+  package var peerLives: Bool? {
+    get throws(Errno) {
+      do throws(Errno) {
+        let process = try Descriptor {
+          chs_peer_process(descriptor.raw.rawValue)
+        }
+        return !isReadable(process.raw)
+      } catch {
+        switch error {
+        case .protocolNotAvailable: return nil
+        // Which of them it is depends on the kernel.
+        case .noSuchProcess, .invalidArgument: return false
+        default: throw error
+        }
+      }
+    }
+  }
 }
 
 /// Who is on the other end of a unix socket, as the kernel says

@@ -8,10 +8,8 @@ import SystemPackage
 final class Client {
   let connection: UnixConnection
   /// Who connected.
-  let user: UInt32
+  var peer: Peer
   var reader: RequestReader
-  /// Who it is; `nil` until it has asked for something by version 2.
-  var peer: Peer?
   /// What it has not taken yet of what it was answered.
   private var output: [UInt8] = []
   /// What is left of a list that it asked for.
@@ -36,14 +34,16 @@ final class Client {
   }
 
   init(
-    _ connection: consuming UnixConnection, of user: UInt32,
+    _ connection: consuming UnixConnection, of peer: Peer,
     _ reader: RequestReader, deadline: Deadline
   ) {
     self.connection = connection
-    self.user = user
+    self.peer = peer
     self.reader = reader
     self.deadline = deadline
   }
+
+  var user: UInt32 { peer.user }
 
   /// What it has sent so far is no whole request.
   ///
@@ -113,10 +113,11 @@ final class Client {
 /// Who asks, and for which process.
 struct Peer {
   let credentials: PeerCredentials
-  /// The process that connected, once it was looked up: a connection may outlive
-  /// it, and its pid then be another process's.
+  /// The process that connected, once it was looked up.
   var identity: ProcessIdentity?
-  /// Whether it had ended already when it was looked up.
+  /// The same, for as long as the server knows it.
+  weak var process: KnownProcess?
+  /// Whether it had ended when it was looked up.
   var hasEnded = false
 
   var user: UInt32 { credentials.user }

@@ -1,6 +1,7 @@
 import HostSystem
 import PortLeasing
 import PortProtocol
+import SystemPackage
 
 /// Why a process gets no port.
 enum Denial: Error {
@@ -42,6 +43,50 @@ enum Denial: Error {
 }
 
 extension Denial {
+  /// What it means that a process cannot be found, or not be waited for.
+  init(_ error: ProcessHandleError) {
+    switch error {
+    case .kernelThread: self = .noProcess
+    case .hidden: self = .broken(Self.hidden)
+    case .foreignProc:
+      self = .broken(
+        "/proc shows another pid namespace than this server's; mount it anew "
+          + "(mount -t proc proc /proc), and start this server again")
+    case .watching(let error):
+      self = .broken(
+        "its end would not be told of (pidfd_open): \(error); allow this server "
+          + "that system call, which Linux has since 5.3")
+    case .reading(let error): self.init(error, reading: "stat")
+    }
+  }
+
+  /// What an error of reading `/proc/PID/status` means.
+  init(readingStatusSays error: Errno) {
+    self.init(error, reading: "status")
+  }
+
+  private init(_ error: Errno, reading file: String) {
+    switch error {
+    case .permissionDenied: self = .broken(Self.hidden)
+    case .resourceTemporarilyUnavailable:
+      self = .broken(
+        "it becomes another program again and again, and \(file) in its /proc is "
+          + "not its own; ask again")
+    case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
+      self = .broken(
+        "\(file) in its /proc cannot be opened: \(error); raise the limit on open "
+          + "files (LimitNOFILE=, ulimit -n)")
+    default:
+      self = .broken(
+        "\(file) in its /proc cannot be read: \(error); mount /proc, or free what "
+          + "the system is short of")
+    }
+  }
+
+  private static let hidden =
+    "/proc hides it (hidepid), so nobody could tell when it ends; run this "
+    + "server as a user that sees all processes"
+
   /// What a client of version 2 is told.
   var reply: VersionTwoError {
     VersionTwoError(code, description)

@@ -5,7 +5,8 @@ import SystemPackage
 /// as the server knows it.
 final class KnownProcess {
   private var process: ProcessHandle
-  private var details: ProcessDetails?
+  /// Its pids in the pid namespaces that it is in, which never change.
+  private var namespacePIDs: [Int32]?
 
   init(_ process: consuming ProcessHandle) {
     self.process = process
@@ -25,36 +26,42 @@ final class KnownProcess {
     process.closeDescriptor()
   }
 
-  /// Where the process stands.
+  /// The process's pid in every pid namespace that it is in, from this server's
+  /// to the innermost.
   ///
   /// - Returns: `nil` where it has ended.
   /// - Throws: Where `/proc` does not say.
-  func place() throws(Errno) -> ProcessDetails? {
-    if let details { return details }
-    return try readDetails()
+  func pids() throws(Errno) -> [Int32]? {
+    if let namespacePIDs { return namespacePIDs }
+    namespacePIDs = try details()?.namespacePIDs
+    return namespacePIDs
   }
 
   /// Whether a user may have ports leased to the process: whether it runs with
-  /// that user's rights, or could.
+  /// that user's rights now, or could.
+  ///
+  /// It may have changed its user since it was asked last (setuid(2)), so nothing
+  /// of this is remembered.
   ///
   /// - Throws: Where `/proc` does not say.
   func belongs(to user: UInt32) throws(Errno) -> Bool {
-    if let details, details.users.contains(user) { return true }
-    // It may have changed its user since (setuid(2)).
-    return try readDetails()?.users.contains(user) ?? false
+    if HostSystem.process(pid, actsFor: user) { return !process.hasEnded }
+    return try details()?.users.contains(user) ?? false
   }
 
-  private func readDetails() throws(Errno) -> ProcessDetails? {
+  /// What `/proc` says of the process now.
+  ///
+  /// - Returns: `nil` where it has ended.
+  /// - Throws: What reading it says.
+  func details() throws(Errno) -> ProcessDetails? {
     let found: ProcessDetails
-    do {
+    do throws(Errno) {
       found = try ProcessDetails(ofProcess: pid)
     } catch {
       if process.hasEnded { return nil }
       throw error
     }
     // It was read by number, and is the process's if that still has it.
-    if process.hasEnded { return nil }
-    details = found
-    return found
+    return process.hasEnded ? nil : found
   }
 }

@@ -16,6 +16,12 @@ struct KnownProcesses: ~Copyable {
   private var unwatched: [Int32] = []
   private var unwatchedIndices: [Int32: Int] = [:]
   private var nextUnwatched = 0
+  /// When those may be looked at again for a request.
+  private var nextLook: Deadline?
+  /// How many of them are looked at for one request, and how long not again then:
+  /// so a refusal has its bound.
+  private static let looks = 1024
+  private static let lookPause = Duration.milliseconds(100)
 
   init(descriptorLimit: Int) throws(Errno) {
     ends = try EventQueue()
@@ -99,12 +105,28 @@ struct KnownProcesses: ~Copyable {
     } while count == EventQueue.capacity
   }
 
+  /// Takes out those whose ends nobody reports and have come by now, unless that
+  /// was done just before.
+  ///
+  /// At most 1,024 are looked at; where there are more, they take turns.
+  ///
+  /// - Parameter body: Told of each.
+  /// - Returns: Whether there were any.
+  mutating func removeEndedUnwatched(_ body: (KnownProcess) -> Void) -> Bool {
+    guard hasUnwatched, nextLook?.hasPassed ?? true else { return false }
+    // So that none of them is passed over when another takes its place.
+    if unwatched.count <= Self.looks { nextUnwatched = 0 }
+    defer { nextLook = Deadline(after: Self.lookPause) }
+    return removeEnded(unwatched: Self.looks, body)
+  }
+
   /// Takes out some of those whose ends nobody reports.
   ///
   /// - Parameters:
   ///   - limit: How many to look at, at most; they take turns.
   ///   - body: Told of each that has ended.
   /// - Returns: Whether there were any.
+  @discardableResult
   mutating func removeEnded(
     unwatched limit: Int, _ body: (KnownProcess) -> Void
   ) -> Bool {

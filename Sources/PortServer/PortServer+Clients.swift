@@ -22,10 +22,12 @@ extension PortServer {
     case .versionTwo, .broken, .incomplete, .end: break
     }
     // Who can no longer be told has gone.
-    guard let user = try? connection.peer.user else { return }
+    guard let peer = try? peer(of: connection) else { return }
     let client = Client(
-      connection, of: user, reader,
+      connection, of: peer, reader,
       deadline: Deadline(after: options.clientTimeout))
+    // Now, and not when it asks for ports: by then its pid may be another's.
+    _ = try? known(client)
     guard serve(client, piece) else { return }
     makeRoom(for: client)
     do {
@@ -235,7 +237,7 @@ extension PortServer {
         client.awaited = .request
         return true
       case .versionOne(let request):
-        answer(request, on: client.connection)
+        answer(request, on: client.connection, of: client)
         return false
       case .malformed:
         countMalformed()
@@ -302,13 +304,25 @@ extension PortServer {
   }
 
   /// Sends a port, or nothing, which is a refusal.
+  ///
+  /// - Parameters:
+  ///   - request: The request.
+  ///   - connection: Where it came from.
+  ///   - client: Who stays connected; `nil` for one whose request was there when it
+  ///     was accepted.
   private func answer(
-    _ request: VersionOneRequest, on connection: borrowing UnixConnection
+    _ request: VersionOneRequest, on connection: borrowing UnixConnection,
+    of client: Client? = nil
   ) {
     let pid = request.pid
     do throws(Denial) {
-      var peer = try peer(of: connection)
-      let grant = try lease(LeaseOrder(pid: pid), askedBy: &peer)
+      // Who has just been accepted may have ended, and its pid be another's. That
+      // does no harm: the request names a process, the user is the one that
+      // connected, and who has the pid now only decides in which namespace the name
+      // is read. So the port goes to a process for which that user may ask.
+      let peer =
+        if let client { try known(client) } else { try peer(of: connection) }
+      let grant = try lease(LeaseOrder(pid: pid), askedBy: peer)
       // Who has its port may end at once.
       let name = nameForLog(of: grant)
       var isSent = false

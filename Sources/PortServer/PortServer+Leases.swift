@@ -13,21 +13,13 @@ extension PortServer {
   /// - Returns: The ports, which are written down by now, and the process.
   /// - Throws: Why there are none.
   func lease(
-    _ order: LeaseOrder, askedBy peer: inout Peer
+    _ order: LeaseOrder, askedBy peer: Peer
   ) throws(Denial) -> Grant {
-    // What the number 1 means to clients is that they have lost their parent.
-    if let pid = order.pid, pid <= 1 { throw .noProcess }
-    let holder: KnownProcess
-    do {
-      // Any pid may have become another process's since this turn began.
-      try reclaimEnded()
-      holder = try findHolder(order.pid, for: &peer)
-      guard try mayLease(to: holder, peer.user) else {
-        throw Denial.notPermitted
-      }
-    } catch {
-      throw Self.denial(error)
-    }
+    if let pid = order.pid, pid <= 0 { throw .noProcess }
+    // Any pid may have become another process's since this turn began.
+    try hearOfEnds()
+    let holder = try findHolder(order.pid, for: peer)
+    guard try mayLease(to: holder, peer.user) else { throw .notPermitted }
     if let limit = options.maxPortsPerProcess,
       table.portCount(of: holder.identity) + order.count > limit
     {
@@ -41,7 +33,7 @@ extension PortServer {
     let lease = Lease(
       holder: holder.identity, user: peer.user,
       leasedAt: nanosecondsSinceBoot())
-    let ports = try leasePorts(order, lease)
+    let ports = try leasePorts(order, lease, to: holder)
     guard !ports.isEmpty else { throw .exhausted(table.usage, order) }
     let grant = Grant(ports: ports, holder: holder)
     do throws(LeasingError) {
@@ -62,25 +54,26 @@ extension PortServer {
   ///   - peer: Who asks.
   /// - Throws: Why not.
   func takeBack(
-    _ ports: [UInt16], of pid: Int32?, askedBy peer: inout Peer
+    _ ports: [UInt16], of pid: Int32?, askedBy peer: Peer
   ) throws(Denial) {
+    try hearOfEnds()
+    var named: ProcessIdentity?
+    if let pid { named = try findHolder(pid, for: peer).identity }
     var grants: [Grant] = []
-    do {
-      try reclaimEnded()
-      let named = try pid.map { try findHolder($0, for: &peer).identity }
-      for port in ports {
-        guard let lease = table.lease(of: port),
-          let holder = processes[lease.holder.pid],
-          named == nil || lease.holder == named
-        else { throw Denial.notLeased(port) }
-        guard
-          try mayDoAll(peer.user) || lease.user == peer.user
-            || holder.belongs(to: peer.user)
-        else { throw Denial.foreignLease(port) }
-        grants.append(Grant(ports: [port], holder: holder))
+    // Its ports need one look at it.
+    var own: KnownProcess?
+    for port in ports {
+      guard let lease = table.lease(of: port),
+        let holder = processes[lease.holder.pid],
+        named == nil || lease.holder == named
+      else { throw .notLeased(port) }
+      if !mayDoAll(peer.user), lease.user != peer.user, holder !== own {
+        guard try belongs(holder, to: peer.user) else {
+          throw .foreignLease(port)
+        }
+        own = holder
       }
-    } catch {
-      throw Self.denial(error)
+      grants.append(Grant(ports: [port], holder: holder))
     }
     for grant in grants { takeBack(grant) }
   }
@@ -98,20 +91,6 @@ extension PortServer {
     if table.portCount(of: grant.holder.identity) == 0 { setIdle(grant.holder) }
   }
 
-  /// What the system's errors mean for whoever asks for a process's ports.
-  private static func denial(_ error: any Error) -> Denial {
-    switch error {
-    case let denial as Denial: denial
-    // A kernel thread, which never ends.
-    case Errno.notPermitted: .noProcess
-    case Errno.permissionDenied:
-      .broken(
-        "/proc hides it (hidepid), so nobody could tell when it ends; run "
-          + "this server as a user that sees all processes")
-    default: .broken("its entry in /proc cannot be read: \(error)")
-    }
-  }
-
   /// Takes the ports of processes back that have ended.
   ///
   /// - Throws: What `epoll_wait(2)` says.
@@ -121,27 +100,42 @@ extension PortServer {
 
   /// Looks at processes whose ends nobody reports.
   func checkUnwatched() {
-    _ = reclaimUnwatched(atMost: 256)
+    processes.removeEnded(unwatched: 256) { reclaim(from: $0) }
+  }
+
+  /// Takes the ports of processes back that have ended, before somebody is served.
+  private func hearOfEnds() throws(Denial) {
+    do throws(Errno) {
+      try reclaimEnded()
+    } catch {
+      throw .broken(
+        "the ends of processes are not told of (epoll_wait): \(error); ask again, "
+          + "or start this server again")
+    }
   }
 
   private func leasePorts(
-    _ order: LeaseOrder, _ lease: Lease
+    _ order: LeaseOrder, _ lease: Lease, to holder: KnownProcess
   ) throws(Denial) -> [UInt16] {
-    func outcome() throws(Errno) -> LeaseTable.Outcome {
-      try table.lease(
-        lease, count: order.count, isContiguous: order.isContiguous,
-        on: ports)
-    }
-    do {
-      var found = try outcome()
-      if found.ports.isEmpty, reclaimUnwatched(atMost: 64) {
-        found = try outcome()
+    func find() throws(Denial) -> LeaseTable.Outcome {
+      do throws(Errno) {
+        return try table.lease(
+          lease, count: order.count, isContiguous: order.isContiguous,
+          on: ports)
+      } catch {
+        throw .broken("ports cannot be probed: \(error)")
       }
-      statistics.portsCheckedForLastRequest = found.portsChecked
-      return found.ports
-    } catch {
-      throw .broken("ports cannot be probed: \(error)")
     }
+    var found = try find()
+    if found.ports.isEmpty,
+      processes.removeEndedUnwatched({ reclaim(from: $0) })
+    {
+      // The holder may be among them: nobody would hear of its end again.
+      guard processes[holder.pid] === holder else { throw .gone }
+      found = try find()
+    }
+    statistics.portsCheckedForLastRequest = found.portsChecked
+    return found.ports
   }
 
   private func reclaim(from process: KnownProcess) {
@@ -150,12 +144,6 @@ extension PortServer {
     let count = table.takeBackAll(of: process.identity)
     log.debug("process \(process.pid) has ended; \(count) ports back")
   }
-
-  /// - Returns: Whether some have ended.
-  private func reclaimUnwatched(atMost limit: Int) -> Bool {
-    guard processes.hasUnwatched else { return false }
-    return processes.removeEnded(unwatched: limit) { reclaim(from: $0) }
-  }
 }
 
 // MARK: - Processes
@@ -163,60 +151,96 @@ extension PortServer {
 extension PortServer {
   /// The process that a client means by a pid, or, without one, the client.
   private func findHolder(
-    _ pid: Int32?, for peer: inout Peer
-  ) throws -> KnownProcess {
+    _ pid: Int32?, for peer: Peer
+  ) throws(Denial) -> KnownProcess {
     // 0 is a process in a pid namespace that cannot be seen from here.
     guard peer.credentials.pid != 0, !peer.hasEnded,
       let asker = try find(peer.credentials.pid)
-    else { throw Denial.unknownNamespace }
-    if let known = peer.identity, known != asker.identity {
-      throw Denial.unknownNamespace
-    }
-    peer.identity = asker.identity
+    else { throw .unknownNamespace }
+    // Its end may have been heard of just now, and its pid be another's.
+    if peer.identity != nil, peer.process !== asker { throw .unknownNamespace }
     guard let pid else { return asker }
-    guard let place = try asker.place() else { throw Denial.unknownNamespace }
-    if place.namespaceDepth == 0 {
-      if pid == asker.pid { return asker }
-      guard let holder = try find(pid) else { throw Denial.gone }
-      return holder
-    }
-    // The client is in a container of its own. Of the processes in there, those
-    // that it descends from can be told, and itself.
-    var ancestor = place
-    var candidate = asker.pid
-    while ancestor.innermostPID != pid {
-      candidate = ancestor.parent
-      guard candidate > 0,
-        let next = try? ProcessDetails(ofProcess: candidate),
-        next.namespaceDepth == place.namespaceDepth
-      else { throw Denial.unknownNamespace }
-      ancestor = next
-    }
-    guard let holder = try find(candidate), let found = try holder.place(),
-      found.namespacePIDs == ancestor.namespacePIDs
-    else { throw Denial.gone }
+    guard let pids = try pids(of: asker) else { throw .unknownNamespace }
+    if pids.count > 1 { return try findAncestor(pid, of: asker) }
+    if pid == asker.pid { return asker }
+    // The host's init never ends. That of a container does: it is its main process.
+    if pid == 1, isInHostNamespace { throw .noProcess }
+    guard let holder = try find(pid) else { throw .gone }
     return holder
   }
 
-  /// Which process a client is; `nil` where it has ended, or cannot be seen.
-  func identity(of peer: PeerCredentials) -> ProcessIdentity? {
-    guard peer.pid != 0, (try? reclaimEnded()) != nil else { return nil }
-    return (try? find(peer.pid))??.identity
+  /// The process that a client in a container of its own means by a pid: of those
+  /// in there, the ones that it descends from can be told, and itself.
+  private func findAncestor(
+    _ pid: Int32, of asker: KnownProcess
+  ) throws(Denial) -> KnownProcess {
+    guard var ancestor = try details(of: asker) else { throw .unknownNamespace }
+    let depth = ancestor.namespaceDepth
+    var candidate = asker.pid
+    while ancestor.innermostPID != pid {
+      candidate = ancestor.parent
+      guard candidate > 0 else { throw .unknownNamespace }
+      do throws(Errno) {
+        ancestor = try ProcessDetails(ofProcess: candidate)
+      } catch {
+        switch error {
+        case .noSuchProcess, .noSuchFileOrDirectory: throw .unknownNamespace
+        default: throw Denial(readingStatusSays: error)
+        }
+      }
+      guard ancestor.namespaceDepth == depth else { throw .unknownNamespace }
+    }
+    guard let holder = try find(candidate),
+      try pids(of: holder) == ancestor.namespacePIDs
+    else { throw .gone }
+    return holder
+  }
+
+  /// Finds out which process a client is that stays connected: a connection may
+  /// outlive it, and its pid then be another process's.
+  func identify(
+    _ peer: Peer, on connection: borrowing UnixConnection
+  ) throws(Denial) -> Peer {
+    var peer = peer
+    peer.hasEnded = true
+    try hearOfEnds()
+    guard peer.credentials.pid != 0, let found = try find(peer.credentials.pid)
+    else { return peer }
+    do throws(Errno) {
+      // If the client lives, nobody else has had its pid since. An older kernel
+      // does not tell.
+      let lives = try connection.peerLives
+      guard lives ?? (peer.identity ?? found.identity == found.identity)
+      else { return peer }
+    } catch {
+      throw .broken(
+        "who asks cannot be told (SO_PEERPIDFD): \(error); raise the limit on "
+          + "open files (LimitNOFILE=, ulimit -n)")
+    }
+    peer.hasEnded = false
+    peer.process = found
+    peer.identity = found.identity
+    return peer
   }
 
   /// The process with a pid; `nil` where there is none.
-  private func find(_ pid: Int32) throws(Errno) -> KnownProcess? {
+  private func find(_ pid: Int32) throws(Denial) -> KnownProcess? {
     if let known = processes[pid] {
       // The ends of those with a descriptor have just been read.
       if known.raw != nil || !known.hasEnded { return known }
       processes.remove(known)
       reclaim(from: known)
     }
-    guard
-      let handle = try ProcessHandle.open(
-        pid, watching: processes.canWatchMore)
-    else { return nil }
-    let process = KnownProcess(handle)
+    let process: KnownProcess
+    do throws(ProcessHandleError) {
+      guard
+        let handle = try ProcessHandle.open(
+          pid, watching: processes.canWatchMore)
+      else { return nil }
+      process = KnownProcess(handle)
+    } catch {
+      throw Denial(error)
+    }
     do {
       try processes.add(process)
     } catch {
@@ -243,9 +267,37 @@ extension PortServer {
 
   private func mayLease(
     to holder: KnownProcess, _ user: UInt32
-  ) throws(Errno) -> Bool {
+  ) throws(Denial) -> Bool {
     if options.allowsForeignPIDs || mayDoAll(user) { return true }
-    return try holder.belongs(to: user)
+    return try belongs(holder, to: user)
+  }
+
+  private func belongs(
+    _ process: KnownProcess, to user: UInt32
+  ) throws(Denial) -> Bool {
+    do throws(Errno) {
+      return try process.belongs(to: user)
+    } catch {
+      throw Denial(readingStatusSays: error)
+    }
+  }
+
+  private func pids(of process: KnownProcess) throws(Denial) -> [Int32]? {
+    do throws(Errno) {
+      return try process.pids()
+    } catch {
+      throw Denial(readingStatusSays: error)
+    }
+  }
+
+  private func details(
+    of process: KnownProcess
+  ) throws(Denial) -> ProcessDetails? {
+    do throws(Errno) {
+      return try process.details()
+    } catch {
+      throw Denial(readingStatusSays: error)
+    }
   }
 
   /// Whether a user may do with all processes and leases what others may do with

@@ -12,7 +12,6 @@ extension PortServer {
   func answer(
     _ request: Result<VersionTwoRequest, VersionTwoError>, of client: Client
   ) throws(Errno) {
-    _ = try? known(client)
     switch request {
     case .failure(let error):
       countMalformed()
@@ -42,10 +41,8 @@ extension PortServer {
     let grant: Grant
     let peer: Peer
     do throws(Denial) {
-      var asker = try known(client)
-      grant = try lease(order, askedBy: &asker)
-      client.peer = asker
-      peer = asker
+      peer = try known(client)
+      grant = try lease(order, askedBy: peer)
     } catch {
       count(error, order, on: client.connection)
       try client.send(error.reply.bytes)
@@ -65,8 +62,7 @@ extension PortServer {
     _ ports: [UInt16], of pid: Int32?, from client: Client
   ) throws(Errno) {
     do throws(Denial) {
-      var peer = try known(client)
-      try takeBack(ports, of: pid, askedBy: &peer)
+      try takeBack(ports, of: pid, askedBy: known(client))
     } catch {
       warn(of: error)
       try client.send(error.reply.bytes)
@@ -77,14 +73,14 @@ extension PortServer {
   }
 
   /// Who a client is.
-  private func known(_ client: Client) throws(Denial) -> Peer {
-    if let peer = client.peer { return peer }
-    var peer = try peer(of: client.connection)
-    // Now, and not when it asks for ports: by then its pid may be another's.
-    peer.identity = identity(of: peer.credentials)
-    peer.hasEnded = peer.identity == nil
-    client.peer = peer
-    return peer
+  ///
+  /// It is found out when the client is accepted, and again only if that failed,
+  /// or if the server does not know the process any more.
+  func known(_ client: Client) throws(Denial) -> Peer {
+    if !client.peer.hasEnded, client.peer.process == nil {
+      client.peer = try identify(client.peer, on: client.connection)
+    }
+    return client.peer
   }
 
   /// How things are now, one line a figure.

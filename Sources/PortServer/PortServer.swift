@@ -34,6 +34,9 @@ package final class PortServer {
   /// Where leases are written down, if they are.
   let ledger: ServerLedger?
   let ownUser = effectiveUserID()
+  /// Whether this server's process 1 is the host's init.
+  let isInHostNamespace =
+    ((try? Namespace.process()) ?? .hostProcess) == .hostProcess
   /// Whether each lease is told of.
   let logsLeases: Bool
   /// Those from whom something is waited for.

@@ -202,6 +202,54 @@ int cts_has_run_all(pid_t process) {
   return count > 0 && strncmp(name, "has-run-all", 11) == 0;
 }
 
+pid_t cts_start_in_groups(int count) {
+  gid_t *groups = calloc((size_t)count, sizeof *groups);
+  if (groups == NULL) return -1;
+  for (int i = 0; i < count; i++) groups[i] = 1000000000u + (gid_t)i;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    int error = 0;
+    if (syscall(SYS_setgroups, count, groups) != 0) error = errno;
+    write(ends[1], &error, sizeof error);
+    for (;;) pause();
+  }
+  free(groups);
+  close(ends[1]);
+  int error = EPIPE;
+  while (read(ends[0], &error, sizeof error) < 0 && errno == EINTR) {
+  }
+  close(ends[0]);
+  if (error == 0) return child;
+  cts_end(child);
+  errno = error;
+  return -1;
+}
+
+pid_t cts_start_climber(int *control, uid_t user) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    if (syscall(SYS_setresuid, user, user, 0) != 0) _exit(1);
+    char byte = 0;
+    write(ends[1], &byte, 1);
+    while (read(ends[1], &byte, 1) < 0 && errno == EINTR) {
+    }
+    if (syscall(SYS_setresuid, 0, 0, 0) != 0) _exit(1);
+    close(ends[1]);
+    for (;;) pause();
+  }
+  close(ends[1]);
+  char byte;
+  while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+  }
+  *control = ends[0];
+  return child;
+}
+
 pid_t cts_start_ending(int *control, int status) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;
@@ -494,20 +542,24 @@ int cts_run_killed(const char *path, char *const argv[], char *const envp[],
   return -1;
 }
 
-// Asks and returns the port or 0; -1 with `errno` if it could not ask.
+// Connects a socket to a path, or to @NAME.
+static int connect_to(int client, const char *address) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  size_t length = strlen(address);
+  memcpy(name.sun_path, address, length);
+  if (address[0] == '@') name.sun_path[0] = 0;
+  return connect(
+      client, (struct sockaddr *)&name,
+      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+}
+
 // Sends a request as a user and receives all that is answered. Returns how much
 // that is, or -1.
 static ssize_t converse(const char *address, const char *request, uid_t user,
                         char *reply, size_t size) {
   if (setresuid(user, user, user) != 0) return -1;
-  struct sockaddr_un name = {.sun_family = AF_UNIX};
-  size_t length = strlen(address);
-  memcpy(name.sun_path, address, length);
-  if (address[0] == '@') name.sun_path[0] = 0;
   int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (connect(client, (struct sockaddr *)&name,
-              (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)))
-    return -1;
+  if (connect_to(client, address) != 0) return -1;
   char own[32];
   snprintf(own, sizeof own, "%d\n", getpid());
   if (*request == 0) request = own;
@@ -517,6 +569,21 @@ static ssize_t converse(const char *address, const char *request, uid_t user,
   if (*request >= 'a' && *request <= 'z') shutdown(client, SHUT_WR);
   ssize_t received = recv(client, reply, size, MSG_WAITALL);
   return received < 0 && errno == ECONNRESET ? 0 : received;
+}
+
+// Receives from a child what a server has answered to it: how many bytes, or -1
+// with `errno`, and the bytes.
+static int receive_answer(int pipe, char *reply) {
+  int result[2] = {-1, EPIPE};
+  while (read(pipe, result, sizeof result) < 0 && errno == EINTR) {
+  }
+  for (int done = 0; done < result[0];) {
+    ssize_t count = read(pipe, reply + done, (size_t)(result[0] - done));
+    if (count <= 0 && errno != EINTR) break;
+    if (count > 0) done += (int)count;
+  }
+  errno = result[1];
+  return result[0];
 }
 
 int cts_talk(const char *address, const char *request, uid_t user,
@@ -547,18 +614,12 @@ int cts_talk(const char *address, const char *request, uid_t user,
     _exit(0);
   }
   close(answer[1]);
-  int result[2] = {-1, EPIPE};
-  while (read(answer[0], result, sizeof result) < 0 && errno == EINTR) {
-  }
-  for (int done = 0; done < result[0];) {
-    ssize_t count = read(answer[0], reply + done, (size_t)(result[0] - done));
-    if (count <= 0 && errno != EINTR) break;
-    if (count > 0) done += (int)count;
-  }
+  int count = receive_answer(answer[0], reply);
+  int error = errno;
   close(answer[0]);
   cts_wait(outer);
-  errno = result[1];
-  return result[0];
+  errno = error;
+  return count;
 }
 
 int cts_act_as(uid_t user) {
@@ -575,4 +636,106 @@ int cts_ask(const char *address, pid_t pid, uid_t user, int in_container) {
   if (count < 0) return -1;
   reply[count] = 0;
   return atoi(reply);
+}
+
+pid_t cts_start_asking(const char *address, uid_t user, const pid_t *pids,
+                       size_t count) {
+  pid_t child = fork();
+  if (child != 0) return child;
+  if (syscall(SYS_setresuid, user, user, user) != 0) _exit(1);
+  for (size_t i = 0;; i = (i + 1) % count) {
+    char text[32];
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int length = snprintf(text, sizeof text, "%d\n", (int)pids[i]);
+    if (connect_to(client, address) == 0 &&
+        send(client, text, (size_t)length, MSG_NOSIGNAL) == length)
+      recv(client, text, sizeof text, 0);
+    close(client);
+  }
+}
+
+int cts_is_binding(pid_t process) {
+  char path[64], line[64] = "";
+  snprintf(path, sizeof path, "/proc/%d/syscall", (int)process);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t count = read(fd, line, sizeof line - 1);
+  close(fd);
+  return count > 0 && line[0] != 'r' && atol(line) == SYS_bind;
+}
+
+// The first process of the pid namespace in which that is done.
+static int ask_for_the_dead(char *const server[], const char *address,
+                            const char *request, char *reply, size_t size) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+      mount("proc", "/proc", "proc", 0, NULL) != 0)
+    return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    execv(server[0], server);
+    _exit(127);
+  }
+  int other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  while (connect_to(other, address) != 0) {
+    if (waitpid(child, NULL, WNOHANG) != 0) return -1;
+    sched_yield();
+  }
+  close(other);
+  // Whoever calls connect(2) is the peer, whosever the socket is.
+  int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  pid_t first = fork();
+  if (first == 0) _exit(connect_to(client, address) == 0 ? 0 : 1);
+  if (cts_wait(first) != 0) return -1;
+  // Whoever comes next is served next: then the first one has been accepted.
+  other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  char byte;
+  if (connect_to(other, address) != 0 ||
+      send(other, "version\n", 8, MSG_NOSIGNAL) != 8 ||
+      recv(other, &byte, 1, 0) != 1)
+    return -1;
+  char text[32];
+  int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+  int length = snprintf(text, sizeof text, "%d", (int)first - 1);
+  if (write(last, text, (size_t)length) != length) return -1;
+  pid_t second = fork();
+  if (second == 0)
+    for (;;) pause();
+  errno = EAGAIN;
+  if (second != first) return -1;
+  snprintf(text, sizeof text, "%d\n", (int)second);
+  if (*request == 0) request = text;
+  size_t count = strlen(request);
+  if (send(client, request, count, MSG_NOSIGNAL) != (ssize_t)count) return -1;
+  shutdown(client, SHUT_WR);
+  ssize_t received = recv(client, reply, size, MSG_WAITALL);
+  return received < 0 && errno == ECONNRESET ? 0 : (int)received;
+}
+
+int cts_ask_for_the_dead(char *const server[], const char *address,
+                         const char *request, char *reply, size_t size) {
+  int answer[2];
+  if (pipe2(answer, O_CLOEXEC) != 0) return -1;
+  pid_t outer = fork();
+  if (outer < 0) return -1;
+  if (outer == 0) {
+    pid_t inner = unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? fork() : -1;
+    if (inner > 0) _exit(cts_wait(inner));
+    int result[2] = {-1, errno};
+    if (inner == 0) {
+      result[0] = ask_for_the_dead(server, address, request, reply, size);
+      result[1] = errno;
+    }
+    write(answer[1], result, sizeof result);
+    if (result[0] > 0) write(answer[1], reply, (size_t)result[0]);
+    // All others in the namespace end with its first process.
+    _exit(0);
+  }
+  close(answer[1]);
+  int count = receive_answer(answer[0], reply);
+  int error = errno;
+  close(answer[0]);
+  cts_wait(outer);
+  errno = error;
+  return count;
 }

@@ -1,3 +1,4 @@
+import CTestSupport
 import Glibc
 import HostSystem
 import SystemPackage
@@ -38,6 +39,43 @@ import Testing
   ])
   func whatIsNoStatus(text: String) {
     #expect(parse(text) == nil)
+  }
+
+  /// Their numbers come before what is looked for.
+  ///
+  /// The children have every descriptor of this process: that is why they are
+  /// started in one that has no others.
+  @Test(.enabled(if: getuid() == 0, "only root can be in many groups"))
+  func aProcessInManyGroups() async {
+    await #expect(processExitsWith: .success) {
+      for count in [400, 65_536] as [Int32] {
+        let process = cts_start_in_groups(count)
+        try #require(process > 0)
+        let details = try? ProcessDetails(ofProcess: process)
+        cts_end(process)
+        #expect(details?.namespacePIDs == [process])
+      }
+    }
+  }
+
+  /// Another thread takes over its pid each time, and is shown for a moment.
+  @Test func aProcessThatBecomesAnotherProgramIsShownAsItself() async {
+    await #expect(processExitsWith: .success) {
+      let process = cts_start_thread_execs(300)
+      try #require(process > 0)
+      defer { cts_end(process) }
+      while cts_has_run_all(process) == 0 {
+        let details = try ProcessDetails(ofProcess: process)
+        try #require(details.namespacePIDs == [process])
+        try #require(details.parent == getpid())
+      }
+    }
+  }
+
+  @Test func aProcessActsForItsUser() throws {
+    #expect(process(getpid(), actsFor: geteuid()))
+    #expect(!process(getpid(), actsFor: geteuid() + 1))
+    #expect(!process(.max, actsFor: geteuid()))
   }
 
   @Test func aProcessThatIsNot() throws {

@@ -104,6 +104,23 @@ import Testing
     }
   }
 
+  @Test(arguments: [true, false])
+  func aProcessThatBecomesAnotherProgramHasNotEnded(watching: Bool) async {
+    await #expect(processExitsWith: .success) { [watching] in
+      let process = cts_start_thread_execs(300)
+      try #require(process > 0)
+      defer { cts_end(process) }
+      let first = try #require(try HandleBox(process, watching))
+      while cts_has_run_all(process) == 0 {
+        let handle = try #require(try HandleBox(process, watching))
+        try #require(handle.identity == first.identity)
+        try #require(!handle.hasEnded)
+        try #require(HandleBox(first.identity) != nil)
+      }
+      #expect(!first.hasEnded)
+    }
+  }
+
   @Test func aThreadHasNoHandle() async throws {
     let handles = try await sideBySide(1) { _ in
       let number = cts_thread_number()
@@ -118,7 +135,7 @@ import Testing
 private final class HandleBox {
   private let handle: ProcessHandle
 
-  init?(_ pid: Int32, _ watching: Bool) throws(Errno) {
+  init?(_ pid: Int32, _ watching: Bool) throws(ProcessHandleError) {
     guard let handle = try ProcessHandle.open(pid, watching: watching) else {
       return nil
     }

@@ -155,6 +155,14 @@ import Testing
     withExtendedLifetime(client) {}
   }
 
+  @Test func thePeerLives() throws {
+    let server = try UnixServerSocket(name)
+    let client = try UnixClient(connectingTo: name)
+    let lives = try server.acceptClient().peerLives
+    #expect(lives == true || lives == nil)
+    withExtendedLifetime(client) {}
+  }
+
   /// A fork has copies of every descriptor: that is why it is made in a process
   /// that has few.
   @Test func thePeerIsKnownEvenWhenItHasGone() async {
@@ -175,6 +183,8 @@ import Testing
       #expect("\(peer.pid)\n" == pid)
       #expect(peer.pid != getpid())
       #expect(peer.user == user)
+      // It has ended; kernels before 6.5 do not tell.
+      #expect(try connection.peerLives != true)
     }
   }
 }

@@ -3,6 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
+private let canChooseNextPID =
+  canUnshare && access("/proc/sys/kernel/ns_last_pid", W_OK) == 0
+
 /// Ports stay with their holders for as long as those live, and no longer.
 @Suite(.alone) struct HolderTests {
   @Test func portsAreLeasedOnce() throws {
@@ -141,10 +144,64 @@ import Testing
     #expect(try server.lease(for: getpid()) == port)
   }
 
+  /// It makes no difference by which version it is asked.
   @Test(
-    .enabled(
-      if: canUnshare && access("/proc/sys/kernel/ns_last_pid", W_OK) == 0,
-      "the next pid cannot be chosen"),
+    .enabled(if: canChooseNextPID, "the next pid cannot be chosen"),
+    arguments: [
+      ("lease\nleases\n", "ok 0\n"), ("", ""),
+    ])
+  func aConnectionThatOutlivesItsProcessGetsNoPort(
+    request: String, end: String
+  ) throws {
+    let address = RunningServer.unusedAddress()
+    var reply = [CChar](repeating: 0, count: 1024)
+    let count = withCStrings([
+      Command.portserverPath, "--no-state", "--address", address, "--pool",
+      try unusedTestPool(1),
+    ]) {
+      cts_ask_for_the_dead($0, address, request, &reply, reply.count)
+    }
+    try #require(count >= 0, "\(String(cString: strerror(errno)))")
+    let text = String(
+      decoding: reply.prefix(Int(count)).map { UInt8(bitPattern: $0) },
+      as: UTF8.self)
+    #expect(text.hasPrefix(request.isEmpty ? "" : "error no-such-process "))
+    #expect(text.hasSuffix(end))
+    #expect(!request.isEmpty || text.isEmpty)
+  }
+
+  /// It does so from another thread than its first, as Go programs do.
+  @Test(arguments: [1024, 16])
+  func aHolderThatBecomesAnotherProgramAgainAndAgainKeepsItsPort(
+    descriptorLimit: Int
+  ) throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(2), descriptorLimit: descriptorLimit)
+    let client = try UnixClient(connectingTo: server.address)
+    func ask(_ request: String) throws -> String {
+      try client.send(request + "\n")
+      return try client.receiveLine()
+    }
+    let holder = cts_start_thread_execs(500)
+    defer { cts_end(holder) }
+    let kept = try #require(try server.lease(for: holder))
+    let other = try #require(try server.lease(for: getpid()))
+    while cts_has_run_all(holder) == 0 {
+      // Whoever finds the pool exhausted looks for ends.
+      try #require(try server.lease(for: getpid()) == nil)
+      try #require(try ask("return \(other)") == "ok")
+      // It was there all the time, and its first port is not given again.
+      try #require(try ask("lease pid=\(holder)") == "ok \(other)")
+      try #require(try ask("return pid=\(holder) \(other)") == "ok")
+      try #require(try ask("lease pid=\(getpid())") == "ok \(other)")
+    }
+    kill(holder, SIGKILL)
+    cts_await_end(holder)
+    #expect(try server.leaseSomeTime() == kept)
+  }
+
+  @Test(
+    .enabled(if: canChooseNextPID, "the next pid cannot be chosen"),
     // With the smaller one, no holder has a pidfd.
     arguments: [1024, 16])
   func aPIDThatIsUsedAgainHasNoPortsOfTheOneBefore(
@@ -172,7 +229,7 @@ import Testing
         ask $third || echo refused
         kill -KILL $second
         wait $second
-        ask $third
+        until ask $third 2>&-; do :; done
         """, Command.portserverPath, Command.portpickerPath,
         try unusedTestPool(1), RunningServer.unusedAddress(),
       ]

@@ -108,6 +108,55 @@ struct RightsTests {
     #expect(ask(server, for: process.pid, as: Self.somebody) > 0)
   }
 
+  @Test func aProcessThatHasBecomeRootsIsNobodyElsesAnyMore() throws {
+    let server = try RunningServer(pool: try unusedTestPool(3))
+    var control: Int32 = -1
+    let process = cts_start_climber(&control, Self.somebody)
+    defer { cts_end(process) }
+    #expect(ask(server, for: process, as: Self.somebody) > 0)
+    let ports = [
+      ask(server, for: process, as: 0), ask(server, for: process, as: 0),
+    ]
+    #expect(talk(server, "return \(ports[0])\n", as: Self.somebody) == "ok\n")
+    cts_change(control)
+    #expect(ask(server, for: process, as: Self.somebody) == 0)
+    #expect(
+      talk(server, "return \(ports[1])\n", as: Self.somebody)
+        == "error not-permitted port \(ports[1]) is leased to another user's "
+        + "process\n")
+    #expect(ask(server, for: process, as: 0) == ports[0])
+  }
+
+  /// Says something as a user, and returns what is answered.
+  private func talk(
+    _ server: RunningServer, _ request: String, as user: UInt32
+  ) -> String {
+    var reply = [CChar](repeating: 0, count: 1024)
+    let count = cts_talk(server.address, request, user, 0, &reply, reply.count)
+    return String(
+      decoding: reply.prefix(Int(max(count, 0))).map { UInt8(bitPattern: $0) },
+      as: UTF8.self)
+  }
+
+  @Test func aUserInManyGroupsGetsPorts() throws {
+    let server = try RunningServer(pool: try unusedTestPool(3))
+    let groups = (0..<400).map { "\(1_000_000_000 + $0)" }
+    let answer = try Command(
+      "/usr/bin/env",
+      [
+        "setpriv", "--groups", groups.joined(separator: ","),
+        Command.portpickerPath, "\(getpid())", "--require-server",
+      ], environment: ["PORTSERVER_ADDRESS": server.address]
+    ).run()
+    #expect(answer.errors == "")
+    #expect(answer.status == 0)
+    let process = cts_start_in_groups(400)
+    defer { cts_end(process) }
+    // It is root's, so this user's rights have to be looked for.
+    #expect(ask(server, for: process, as: Self.somebody) == 0)
+    #expect(ask(server, for: process, as: 0) > 0)
+  }
+
   private let directory: TemporaryDirectory
   private var fifoPath: String { directory.file("fifo") }
 
@@ -188,8 +237,64 @@ struct ContainerTests {
     #expect(result.status == 0)
     let port = try #require(Int(result.output.dropLast()))
     let line = try server.waitForLog("leased port \(port)")
-    #expect(line.contains(": sh -c "))
+    #expect(line.hasSuffix(": sh"))
     for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
+  }
+
+  /// As the entry point of a container does; by version 1, and by version 2.
+  @Test(arguments: ["1", "2"])
+  func theFirstProcessOfAContainerGetsPorts(count: String) throws {
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+        #"""
+        "$0" $$ --require-server --count \#(count) || exit
+        echo $$
+        exit 0
+        """#, Command.portpickerPath,
+      ], environment: ["PORTSERVER_ADDRESS": server.address]
+    ).run()
+    #expect(result.errors == "")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == Int(count).map { $0 + 1 })
+    #expect(lines.last == "1")
+    // It has ended since, and its ports are free again.
+    for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
+  }
+
+  /// What the number 1 means to most clients is that they have lost their parent.
+  @Test func theHostsFirstProcessGetsNoPort() throws {
+    let isHosts = try Namespace.process() == .hostProcess
+    #expect(try (server.lease(for: 1) == nil) == isHosts)
+    let reply = try server.reply(to: "lease pid=1\n")
+    #expect(reply.hasPrefix(isHosts ? "error no-such-process " : "ok "))
+  }
+
+  @Test func aServerInAContainerHasPortsForItsFirstProcess() throws {
+    let address = RunningServer.unusedAddress()
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+        #"""
+        "$0" --address "$2" --no-state --pool "$3" 2>&- &
+        turns=0
+        until "$1" $$ --require-server --server "$2" 2>&-; do
+          turns=$((turns + 1))
+          [ $turns -lt 500 ] || exit
+        done
+        "$1" $$ --require-server --server "$2" --count 2 || exit
+        echo $$
+        exit 0
+        """#, Command.portserverPath, Command.portpickerPath, address,
+        try unusedTestPool(3),
+      ]
+    ).run()
+    #expect(result.errors == "")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.count == 4)
+    #expect(lines.last == "1")
   }
 
   @Test func aClientOfAnotherNamespaceThanTheServersIsRefused() throws {

@@ -45,6 +45,40 @@ import Testing
     #expect(try second.lease(for: getpid()) == kept)
   }
 
+  /// Nothing that it says of a pid is true of the process that has it here.
+  @Test(.enabled(if: canUnshare, "unshare(1) may not make namespaces"))
+  func aServerThatSeesAnotherNamespacesProcFreesNoPort() throws {
+    let container = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--kill-child", "--mount", "sh", "-c",
+        """
+        picker=$1 address=$2
+        set -- "$0" --address "$2" --state "$3" --pool "$4"
+        mount -t proc proc /proc
+        sleep 100000 & holder=$!
+        "$@" & server=$!
+        until "$picker" --server "$address" --require-server $holder 2>&-; do
+          :
+        done
+        kill -KILL $server
+        wait $server
+        umount /proc
+        exec "$@"
+        """, Command.portserverPath, Command.portpickerPath,
+        RunningServer.unusedAddress(), ledger, try unusedTestPool(1),
+      ]
+    ).start()
+    defer { container.end() }
+    do {
+      let line = try container.waitForErrorLine(" kept, ")
+      #expect(line.contains("1 leases kept, 0 of ended processes freed"))
+    } catch let end as RunningCommand.EndOfErrors {
+      // It may refuse as well.
+      #expect(end.lines.last?.contains("/proc") == true, "\(end.lines)")
+    }
+  }
+
   @Test func aChangedPoolKeepsTheLeasesOfItsPorts() throws {
     let (kept, other) = (try unusedTestPort(), try unusedTestPort())
     let holder = try HolderProcess()

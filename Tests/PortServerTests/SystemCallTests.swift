@@ -2,10 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-private let hasStrace =
-  (try? Command("/usr/bin/env", ["strace", "-o", "/dev/null", "true"]).run()
-    .status) == 0
-
 /// What a request costs in system calls, so that it cannot grow unnoticed.
 @Suite(.alone, .enabled(if: hasStrace, "there is no strace(1), or no right"))
 struct SystemCallTests {
@@ -25,12 +21,7 @@ struct SystemCallTests {
       pool: try unusedTestPool(Self.requests + 20),
       launcher: ["strace", "-f", "-qq", "-o", log])
     // A tracer that is killed leaves what it traces.
-    let tracer = server.process.pid
-    let child = try String(
-      contentsOfFile: "/proc/\(tracer)/task/\(tracer)/children", encoding: .utf8
-    )
-    let pid = try #require(
-      child.split(separator: " ").first.flatMap { Int32($0) })
+    let pid = try server.launchedPID()
     defer { kill(pid, SIGKILL) }
     // The first ones find out about this process.
     for _ in 0..<10 { try ask(server) }

@@ -33,3 +33,8 @@ package let canStartUnreadable: Bool = {
   if process > 0 { cts_end(process) }
   return process > 0
 }()
+
+/// Whether there is strace(1), and it may trace.
+package let hasStrace: Bool =
+  (try? Command("/usr/bin/env", ["strace", "-o", "/dev/null", "true"]).run()
+    .status) == 0

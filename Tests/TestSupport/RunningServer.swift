@@ -54,6 +54,17 @@ package final class RunningServer: Sendable {
     process.end()
   }
 
+  /// The pid of the server where its launcher does not become it, as strace(1).
+  package func launchedPID() throws -> Int32 {
+    let launcher = process.pid
+    let children = try String(
+      contentsOfFile: "/proc/\(launcher)/task/\(launcher)/children",
+      encoding: .utf8)
+    guard let pid = children.split(separator: " ").first.flatMap({ Int32($0) })
+    else { throw POSIXError(.ESRCH) }
+    return pid
+  }
+
   /// An abstract address that nobody else has.
   package static func unusedAddress() -> String {
     "@portpicker-test-\(UUID().uuidString)"

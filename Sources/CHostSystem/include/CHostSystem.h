@@ -57,6 +57,10 @@ int chs_accept(int listener);
 /// it), and its effective user.
 int chs_peer(int socket, pid_t *pid, uid_t *uid);
 
+/// SO_PEERPIDFD: a pidfd of that process (Linux 6.5; ENOPROTOOPT before). The
+/// descriptor is close-on-exec.
+int chs_peer_process(int socket);
+
 /// signalfd(2). The descriptor is close-on-exec and does not block.
 int chs_signal_open(const sigset_t *signals);
 

@@ -46,6 +46,30 @@ pid_t cts_start_thread_execs(long count);
 /// Whether such a process has done so as many times as it was told to.
 int cts_has_run_all(pid_t process);
 
+/// Starts a process in as many groups, with numbers of ten digits. End it with
+/// cts_end(). Returns -1 and sets `errno` where that is not allowed.
+pid_t cts_start_in_groups(int count);
+
+/// Starts a process that acts as a user and may become root's again; it does when
+/// cts_change() tells it to. End it with cts_end().
+pid_t cts_start_climber(int *control, uid_t user);
+
+/// Starts a process of a user that asks a port server for ports for processes, one
+/// after another, over and over, and takes no notice of what it gets. End it with
+/// cts_end().
+pid_t cts_start_asking(const char *address, uid_t user, const pid_t *pids,
+                       size_t count);
+
+/// Whether a process is in bind(2), or stopped by its tracer before that.
+int cts_is_binding(pid_t process);
+
+/// Starts a port server in a pid namespace of its own. A process there connects to
+/// it and ends, another one gets its pid, and the connection is asked on for a
+/// third one; what is asked is the pid, if `request` is empty. Stores all that is
+/// answered and returns how many bytes that is, or -1 with `errno`.
+int cts_ask_for_the_dead(char *const server[], const char *address,
+                         const char *request, char *reply, size_t size);
+
 /// Starts a process that exits with a status when its control is closed. Reap
 /// it with cts_wait() or cts_end().
 pid_t cts_start_ending(int *control, int status);

@@ -56,9 +56,12 @@ package struct File: ~Copyable, Sendable {
   /// Writes all of the bytes at an offset.
   ///
   /// - Throws: What `pwrite(2)` says; some of the bytes may be written then.
+  ///   `Errno.fileTooLarge`, with nothing written, where that would pass the
+  ///   limit on the size of files.
   package func write(
     _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) {
+    try allowSize(offset + bytes.count)
     var done = 0
     while done < bytes.count {
       done += try systemCall {
@@ -71,7 +74,11 @@ package struct File: ~Copyable, Sendable {
 
   /// Cuts the file, or lengthens it with zeros that take no space
   /// (ftruncate(2)).
+  ///
+  /// - Throws: What `ftruncate(2)` says; `Errno.fileTooLarge` where that would
+  ///   pass the limit on the size of files.
   package func resize(to size: Int) throws(Errno) {
+    try allowSize(size)
     _ = try systemCall { ftruncate(descriptor.raw.rawValue, off_t(size)) }
   }
 
@@ -79,9 +86,12 @@ package struct File: ~Copyable, Sendable {
   /// (fallocate(2)).
   ///
   /// - Returns: Whether there is space now: some file systems cannot do that.
-  /// - Throws: What `fallocate(2)` says, such as `Errno.noSpace`.
+  /// - Throws: What `fallocate(2)` says, such as `Errno.noSpace`;
+  ///   `Errno.fileTooLarge` where that would pass the limit on the size of
+  ///   files.
   package func reserveSpace(from offset: Int, count: Int) throws(Errno) -> Bool
   {
+    try allowSize(offset + count)
     do {
       _ = try systemCall {
         chs_reserve_space(
@@ -113,6 +123,22 @@ package struct File: ~Copyable, Sendable {
   package func unlock() {
     // It cannot fail on a descriptor that is open, and closing ends it too.
     _ = flock(descriptor.raw.rawValue, LOCK_UN)
+  }
+}
+
+/// Looks whether a file may have a size (`RLIMIT_FSIZE`, getrlimit(2)).
+///
+/// The kernel sends `SIGXFSZ` to who passes the limit, which ends a process
+/// that does not ignore it.
+///
+/// - Parameter size: The size, in bytes.
+/// - Throws: `Errno.fileTooLarge`.
+private func allowSize(_ size: Int) throws(Errno) {
+  var limit = rlimit()
+  if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
+    limit.rlim_cur < rlim_t(size)
+  {
+    throw .fileTooLarge
   }
 }
 

@@ -1,6 +1,7 @@
 import CTestSupport
 import Glibc
 import PortPicker
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -70,6 +71,37 @@ import Testing
       #expect(unlink(path + "-2") == 0)
       #expect(try returnPort(port))
       #expect(try !returnPort(port))
+    }
+  }
+
+  /// The limit on the size of files is sent a signal for, which ends a process
+  /// that neither ignores nor handles it (setrlimit(2)).
+  @Test func aLimitOnTheSizeOfFilesIsAnError() async {
+    await #expect(processExitsWith: .success) {
+      let directory = try TemporaryDirectory()
+      let path = directory.file("ledger")
+      setenv("PORTPICKER_LEDGER", path, 1)
+      // One that is to be made, and one that is there.
+      for _ in 0..<2 {
+        let child = cts_fork()
+        if child == 0 {
+          signal(SIGXFSZ, SIG_DFL)
+          var none = rlimit(rlim_cur: 0, rlim_max: 0)
+          setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &none)
+          do throws(PortPickerError) {
+            _ = try pickUnusedPort() as Int
+            _exit(1)
+          } catch {
+            let isRight =
+              error.code == .ledgerUnusable
+              && error.underlyingError == .fileTooLarge
+              && error.description.contains("ulimit -f")
+            _exit(isRight ? 0 : 2)
+          }
+        }
+        #expect(cts_wait(child) == 0)
+        _ = try pickUnusedPort() as Int
+      }
     }
   }
 

@@ -1,5 +1,4 @@
 package import HostSystem
-import Synchronization
 import SystemPackage
 
 /// The file in which leases are written down, so that processes which know
@@ -18,7 +17,7 @@ package final class Ledger: Sendable {
   /// A child made by fork(2) shares them with its parent, and with them the lock:
   /// both would have that at once. So one is of use only to the process that
   /// opened it.
-  private let files = Mutex<[(file: LedgerFile, pid: Int32)]>([])
+  private let files = ForkableMutex<[(file: LedgerFile, pid: Int32)]>([])
 
   /// How many stay open from call to call.
   private static let keptFiles = 4

@@ -46,6 +46,17 @@ uint64_t chs_fork_generation(void) {
                                                                  : generation;
 }
 
+uint64_t chs_network_number(int socket) {
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+  uint64_t number = 0;
+  socklen_t size = sizeof number;
+  if (getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &number, &size) != 0)
+    return 0;
+  return number;
+}
+
 int chs_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int chs_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

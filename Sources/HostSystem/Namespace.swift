@@ -1,8 +1,8 @@
 import Glibc
 package import SystemPackage
 
-/// A namespace of this process, named by its inode number under
-/// `/proc/self/ns`, which is what tells two of them apart (namespaces(7)).
+/// A namespace, named by its inode number under `/proc/PID/ns`, which is what
+/// tells two of them apart (namespaces(7)).
 package struct Namespace: Hashable, Sendable {
   /// The inode number.
   ///
@@ -15,17 +15,21 @@ package struct Namespace: Hashable, Sendable {
 
   /// The namespace that this process is in.
   ///
-  /// - Parameter kind: `net`, `pid` or `time`.
+  /// - Parameters:
+  ///   - kind: `net`, `pid` or `time`.
+  ///   - who: Whose: `self`, or `thread-self` for this thread's.
   /// - Throws: What `stat(2)` says where `/proc` is not there.
-  private init(kind: String) throws(Errno) {
+  private init(kind: String, of who: String = "self") throws(Errno) {
     var status = stat()
-    try systemCall { stat("/proc/self/ns/\(kind)", &status) }
+    try systemCall { stat("/proc/\(who)/ns/\(kind)", &status) }
     identifier = UInt32(truncatingIfNeeded: status.st_ino)
   }
 
   /// The network namespace: port numbers belong to it.
+  ///
+  /// It is the thread's, which may have left the process's (unshare(2)).
   package static func network() throws(Errno) -> Namespace {
-    try Namespace(kind: "net")
+    try Namespace(kind: "net", of: "thread-self")
   }
 
   /// The pid namespace: pids belong to it.

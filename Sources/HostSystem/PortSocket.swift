@@ -2,7 +2,16 @@ import Glibc
 import Synchronization
 package import SystemPackage
 
-/// A socket bound to one port on every address of both IP families.
+/// Where a port is bound.
+package enum PortAddress: Sendable {
+  /// Every address of both IP families.
+  case any
+  /// The IPv4 loopback address, 127.0.0.1.
+  case loopback
+}
+
+/// A socket bound to one port, on every address of both IP families unless
+/// another is wanted.
 ///
 /// It is an IPv6 socket that takes IPv4 too: bound to `::`, it conflicts with
 /// every socket on that port of either family, also with one on `127.0.0.1`
@@ -15,6 +24,7 @@ package struct PortSocket: ~Copyable, Sendable {
   /// - Parameters:
   ///   - port: The port; 0 lets the kernel choose one.
   ///   - transport: TCP or UDP.
+  ///   - address: Where.
   ///   - reusingAddress: Whether `SO_REUSEADDR` is set (socket(7)). Without
   ///     it, bind(2) fails if anything at all has the port.
   /// - Throws: `Errno.addressInUse` where something has the port,
@@ -22,7 +32,7 @@ package struct PortSocket: ~Copyable, Sendable {
   ///   what the system is short of.
   package init(
     binding port: UInt16, _ transport: TransportProtocol,
-    reusingAddress: Bool = false
+    at address: PortAddress = .any, reusingAddress: Bool = false
   ) throws(Errno) {
     func bound(_ family: Int32) throws(Errno) -> Descriptor {
       let descriptor = try Descriptor {
@@ -32,8 +42,12 @@ package struct PortSocket: ~Copyable, Sendable {
         try descriptor.setOption(SOL_SOCKET, SO_REUSEADDR, to: 1)
       }
       if family == AF_INET6 { try descriptor.takeIPv4Too() }
-      try descriptor.bind(port, family)
+      try descriptor.bind(port, family, address)
       return descriptor
+    }
+    if address == .loopback {
+      descriptor = try bound(AF_INET)
+      return
     }
     do {
       descriptor = try bound(AF_INET6)
@@ -104,8 +118,11 @@ extension Descriptor {
     }
   }
 
-  /// Binds a socket to a port on every address of its family.
-  fileprivate func bind(_ port: UInt16, _ family: Int32) throws(Errno) {
+  /// Binds a socket to a port, on every address of its family or the loopback
+  /// address of IPv4.
+  fileprivate func bind(
+    _ port: UInt16, _ family: Int32, _ place: PortAddress
+  ) throws(Errno) {
     if family == AF_INET6 {
       var address = sockaddr_in6()
       address.sin6_family = sa_family_t(family)
@@ -115,6 +132,9 @@ extension Descriptor {
       var address = sockaddr_in()
       address.sin_family = sa_family_t(family)
       address.sin_port = port.bigEndian
+      if place == .loopback {
+        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+      }
       try bind(&address, MemoryLayout<sockaddr_in>.size)
     }
   }

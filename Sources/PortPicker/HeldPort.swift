@@ -1,4 +1,3 @@
-import HostSystem
 import SystemPackage
 
 /// A port that is kept from everybody but a server that sets `SO_REUSEADDR`: a
@@ -16,13 +15,15 @@ import SystemPackage
 /// and clients reach it; one that does not gets `EADDRINUSE` for as long as
 /// the hold lasts. UDP is not held.
 ///
-/// Dropping the value ends the hold and gives the port back; ``release()``
-/// keeps the port.
+/// ``close(timeout:)-(Duration)`` ends the hold and gives the port back;
+/// ``release()`` ends it and keeps the port. Dropping the value ends the hold
+/// too, and has the port given back a little later, on another thread.
 public struct HeldPort: ~Copyable, Sendable {
   /// The port, within 1–65535.
   public let port: Int
 
   private let socket: FileDescriptor
+  private let origin: PickedFrom
 
   /// Picks a port for this process and holds it.
   ///
@@ -40,7 +41,8 @@ public struct HeldPort: ~Copyable, Sendable {
   /// the concurrency pool waiting.
   ///
   /// - Parameter options: How to pick.
-  /// - Throws: ``PortPickerError``.
+  /// - Throws: ``PortPickerError``, as
+  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
   public init(
     options: PickOptions = PickOptions()
   ) async throws(PortPickerError) {
@@ -57,20 +59,53 @@ public struct HeldPort: ~Copyable, Sendable {
     }
     port = Int(pick.ports[0])
     socket = tcp
+    origin = PickedFrom(pick.picker)
   }
 
   deinit {
-    Descriptor(owning: socket).close()
-    returnOrWarn(port)
+    closeSockets(socket)
+    origin.giveBackLater([port])
+  }
+
+  /// Ends the hold and gives the port back.
+  ///
+  /// - Parameter timeout: How long to wait for a port server, and for other
+  ///   processes to let go of the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
+  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The hold
+  ///   has ended then, and the port can be returned by that.
+  public consuming func close(
+    timeout: Duration = .seconds(5)
+  ) throws(PortPickerError) {
+    let origin = origin
+    try origin.giveBack([release()], timeout: timeout)
+  }
+
+  /// Ends the hold and gives the port back, without keeping a thread of the
+  /// concurrency pool waiting.
+  ///
+  /// - Parameter timeout: How long to wait for a port server, and for other
+  ///   processes to let go of the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
+  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The hold
+  ///   has ended then, and the port can be returned by that.
+  public consuming func close(
+    timeout: Duration = .seconds(5)
+  ) async throws(PortPickerError) {
+    let origin = origin
+    let port = release()
+    try await waiting { () throws(PortPickerError) in
+      try origin.giveBack([port], timeout: timeout)
+    }
   }
 
   /// Ends the hold and keeps the port: it stays this process's until
-  /// ``returnPort(_:)`` or the process's end.
+  /// ``returnPort(_:)-(Int)`` or the process's end.
   ///
   /// - Returns: The port.
   public consuming func release() -> Int {
     let port = port
-    Descriptor(owning: socket).close()
+    closeSockets(socket)
     discard self
     return port
   }

@@ -9,24 +9,47 @@ package enum SocketUse: Sendable {
   case none
   /// TCP and UDP stay bound, and TCP listens.
   case bound
+  /// As ``bound``, on the IPv4 loopback address alone.
+  case boundToLoopback
   /// TCP stays bound and never listens: a soft hold.
   case held
+
+  fileprivate var listens: Bool {
+    switch self {
+    case .none, .held: false
+    case .bound, .boundToLoopback: true
+    }
+  }
 }
 
 /// The host, as a search for ports asks it.
 ///
 /// Where a port's sockets are to be kept, the very sockets that showed that the
-/// port is free are kept, so that there is no moment in between.
+/// port is free are kept, so that there is no moment in between. For the loopback
+/// address alone there have to be others, which are bound as strictly.
 final class HostConditions: LeaseConditions {
   private let use: SocketUse
+  private let network: UInt64
   private var kept: [UInt16: KeptSockets] = [:]
   /// What TCP sockets there were when a port was first looked at thoroughly.
   ///
   /// It answers for all ports of a search.
   private var census: TCPSocketCensus?
+  /// The network namespace that the first socket was made in.
+  private var seenNetwork: UInt64?
 
-  init(keepingSocketsFor use: SocketUse) {
+  /// - Parameters:
+  ///   - use: What the sockets of a port that is free are kept for.
+  ///   - network: The number of the network namespace that is meant. In another
+  ///     no port is free: each is an error then.
+  init(keepingSocketsFor use: SocketUse, in network: UInt64) {
     self.use = use
+    self.network = network
+  }
+
+  /// Whether this thread is in another network namespace.
+  var isElsewhere: Bool {
+    (seenNetwork ?? currentNetworkNumber()) != network
   }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool {
@@ -34,13 +57,11 @@ final class HostConditions: LeaseConditions {
   }
 
   func isFree(_ port: UInt16) throws(Errno) -> Bool {
-    if use == .none { return try PortProbe.isFree(port) }
-    return try keepIfFree(port) == .free
+    try keepIfFree(port) == .free
   }
 
   func status(of port: UInt16) throws(Errno) -> PortStatus? {
-    let quick =
-      use == .none ? try PortProbe.quickStatus(of: port) : try keepIfFree(port)
+    let quick = try keepIfFree(port)
     guard quick == .inUse else { return quick }
     // Where the kernel does not tell, no port counts as lingering.
     let census = census ?? (try? TCPSocketCensus()) ?? .unknown
@@ -48,7 +69,8 @@ final class HostConditions: LeaseConditions {
     guard try PortProbe.isLingering(port, by: census) else { return .inUse }
     if use == .none { return .lingering }
     return try keep(port) { () throws(Errno) in
-      try PortSockets(reusing: port, backlog: use == .bound ? 1 : nil)
+      try PortSockets(
+        reusing: port, at: use.address, backlog: use.listens ? 1 : nil)
     }
   }
 
@@ -61,11 +83,17 @@ final class HostConditions: LeaseConditions {
     kept[port]
   }
 
+  /// Binds a port strictly, and keeps the sockets if that is wanted.
   private func keepIfFree(_ port: UInt16) throws(Errno) -> PortStatus {
     // A search for ports in a row can come by twice.
     if kept[port] != nil { return .free }
     return try keep(port) { () throws(Errno) in
-      try PortSockets(binding: port)
+      let sockets = try PortSockets(binding: port)
+      try look(at: sockets)
+      if use != .boundToLoopback { return sockets }
+      // That shows that the port is free on every address.
+      sockets.close()
+      return try PortSockets(binding: port, at: .loopback)
     }
   }
 
@@ -73,11 +101,25 @@ final class HostConditions: LeaseConditions {
     _ port: UInt16, _ bind: () throws(Errno) -> PortSockets
   ) throws(Errno) -> PortStatus {
     do throws(Errno) {
-      kept[port] = try KeptSockets(try bind(), for: use)
+      let sockets = try bind()
+      if use != .none { kept[port] = try KeptSockets(sockets, for: use) }
       return .free
     } catch {
       return try PortStatus(refusal: error)
     }
+  }
+
+  /// Looks which network namespace the first socket is of.
+  private func look(at sockets: borrowing PortSockets) throws(Errno) {
+    if seenNetwork != nil { return }
+    seenNetwork = sockets.networkNumber
+    if seenNetwork != network { throw .networkUnreachable }
+  }
+}
+
+extension SocketUse {
+  fileprivate var address: PortAddress {
+    self == .boundToLoopback ? .loopback : .any
   }
 }
 
@@ -96,7 +138,7 @@ package final class KeptSockets: Sendable {
   private static let backlog: Int32 = 4096
 
   init(_ sockets: consuming PortSockets, for use: SocketUse) throws(Errno) {
-    if use == .bound { try sockets.tcp.listen(backlog: Self.backlog) }
+    if use.listens { try sockets.tcp.listen(backlog: Self.backlog) }
     // From here on this lets others bind over a hold, and nobody over a
     // listener: see PortSocket.
     try sockets.tcp.allowAddressReuse()

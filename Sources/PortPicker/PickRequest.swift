@@ -37,11 +37,7 @@ extension PickRequest {
         .invalidArgument,
         "the count is \(count); there are no more than 65535 ports")
     }
-    guard options.timeout > .zero else {
-      throw PortPickerError(
-        .invalidArgument,
-        "the timeout is \(options.timeout); more than zero is expected")
-    }
+    try Self.validate(options.timeout)
     guard let ranges = options.pool else { return nil }
     let ports = 1...Int(UInt16.max)
     let bounds = try ranges.map { range throws(PortPickerError) in
@@ -60,5 +56,14 @@ extension PickRequest {
         .invalidArgument, "the pool is empty; name one port or more")
     }
     return pool
+  }
+
+  /// - Throws: `invalidArgument` where nothing could be done in such a time.
+  static func validate(_ timeout: Duration) throws(PortPickerError) {
+    guard timeout > .zero else {
+      throw PortPickerError(
+        .invalidArgument,
+        "the timeout is \(timeout); more than zero is expected")
+    }
   }
 }

@@ -20,9 +20,9 @@ extension Picker {
     guard !free.isEmpty else { return nil }
     let all = PortPool(free.map { $0...$0 })
     let pool = named.map(all.intersection) ?? all
-    guard !pool.isEmpty, let pick = try? lease(request, pool, identity) else {
-      return nil
-    }
+    guard !pool.isEmpty,
+      let pick = try? lease(request, pool, identity) ?? nil
+    else { return nil }
     reused(pick.ports)
     return pick
   }
@@ -33,13 +33,14 @@ extension Picker {
   ///   - request: What is asked for.
   ///   - named: The pool that the caller named, if any.
   ///   - holder: Who the ports are for.
-  /// - Returns: The ports.
+  /// - Returns: The ports; `nil` where this thread is in another network
+  ///   namespace than this picker.
   /// - Throws: `poolExhausted`, or why the ledger cannot be used.
   func pickFromLedger(
     _ request: PickRequest, _ named: PortPool?, _ holder: ProcessIdentity
-  ) throws(PortPickerError) -> Pick {
-    let pool = named ?? Self.defaultPool
-    if named != nil || Self.defaultPoolOverlaps { Self.warnOfOverlap(pool) }
+  ) throws(PortPickerError) -> Pick? {
+    let pool = named ?? conditions.defaultPool
+    if named != nil || conditions.defaultPoolOverlaps { warnOfOverlap(pool) }
     guard request.count <= pool.count else {
       throw PortPickerError(
         .invalidArgument,
@@ -51,8 +52,9 @@ extension Picker {
 
   private func lease(
     _ request: PickRequest, _ pool: PortPool, _ holder: ProcessIdentity
-  ) throws(PortPickerError) -> Pick {
-    let conditions = HostConditions(keepingSocketsFor: request.use)
+  ) throws(PortPickerError) -> Pick? {
+    let conditions = HostConditions(
+      keepingSocketsFor: request.use, in: network)
     let asker: ProcessIdentity
     do throws(Errno) {
       asker = try .current()
@@ -65,20 +67,31 @@ extension Picker {
     let wanted = LeaseRequest(
       pool: pool, holder: holder, asker: asker, user: effectiveUserID(),
       count: request.count, isContiguous: request.isContiguous)
-    let ledger = try openLedger()
-    let deadline = Deadline(after: request.options.timeout)
-    let outcome = try convertingErrors { () throws(LeasingError) in
-      try ledger.lease(
-        wanted, under: conditions, now: nanosecondsSinceBoot(),
-        deadline: deadline)
+    let outcome: LeaseOutcome
+    do throws(PortPickerError) {
+      let ledger = try openLedger()
+      let deadline = Deadline(after: request.options.timeout)
+      outcome = try convertingErrors { () throws(LeasingError) in
+        try ledger.lease(
+          wanted, under: conditions, now: nanosecondsSinceBoot(),
+          deadline: deadline)
+      }
+    } catch {
+      if conditions.isElsewhere { return nil }
+      throw error
     }
     switch outcome {
     case .leased(let ports):
       leased(ports, to: holder)
+      if conditions.isElsewhere {
+        _ = try giveBack(ports, timeout: request.options.timeout)
+        return nil
+      }
       return Pick(
         ports: ports, sockets: ports.compactMap(conditions.sockets),
-        isFromServer: false)
+        isFromServer: false, picker: self)
     case .exhausted(let usage):
+      if conditions.isElsewhere { return nil }
       throw Self.exhausted(usage, request, pool)
     }
   }
@@ -101,8 +114,8 @@ extension Picker {
       text + "; end processes that hold ports, or use a larger pool")
   }
 
-  private static func warnOfOverlap(_ pool: PortPool) {
-    let shared = pool.intersection(kernel.handedOut)
+  private func warnOfOverlap(_ pool: PortPool) {
+    let shared = pool.intersection(conditions.kernel.handedOut)
     if shared.isEmpty { return }
     Warnings.sayOnce(
       .kernelOverlap,
@@ -111,15 +124,20 @@ extension Picker {
         + "outgoing connection may take such a port before its holder does; "
         + "leave them out, or add them to net.ipv4.ip_local_reserved_ports")
   }
+}
 
-  /// What the kernel does with ports, as it was when it was first asked for.
-  static let kernel = KernelPorts.current()
-
-  static let defaultPool = PortPool.embedded(on: kernel)
-
+/// What the kernel of a network namespace does with ports.
+final class NetworkConditions: Sendable {
+  let kernel: KernelPorts
+  let defaultPool: PortPool
   /// Whether the kernel leaves nothing of the default pool alone.
-  private static let defaultPoolOverlaps =
-    !defaultPool.intersection(kernel.handedOut).isEmpty
+  let defaultPoolOverlaps: Bool
+
+  init() {
+    kernel = .current()
+    defaultPool = .embedded(on: kernel)
+    defaultPoolOverlaps = !defaultPool.intersection(kernel.handedOut).isEmpty
+  }
 }
 
 extension Picker {

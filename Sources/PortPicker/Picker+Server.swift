@@ -101,7 +101,8 @@ extension Picker {
   private func leaseSeveral(
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick? {
-    let conditions = HostConditions(keepingSocketsFor: request.use)
+    let conditions = HostConditions(
+      keepingSocketsFor: request.use, in: network)
     let place = ServedPort(client: client, holder)
     var lease = try ServerLease(
       of: client, for: holder.isOwn ? nil : holder.pid,
@@ -139,7 +140,7 @@ extension Picker {
     got(ports, from: place)
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
-      isFromServer: true)
+      isFromServer: true, picker: self)
   }
 
   /// Gives ports back that nobody was told of.
@@ -170,7 +171,8 @@ extension Picker {
         "has no ports in a row; ask for them one by one, or unset "
           + "PORTSERVER_ADDRESS")
     }
-    let conditions = HostConditions(keepingSocketsFor: request.use)
+    let conditions = HostConditions(
+      keepingSocketsFor: request.use, in: network)
     var ports: [UInt16] = []
     var unusable: [UInt16] = []
     do throws(PortPickerError) {
@@ -198,7 +200,7 @@ extension Picker {
     got(ports, from: ServedPort(client: client, holder))
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
-      isFromServer: true)
+      isFromServer: true, picker: self)
   }
 
   /// Gives ports back to the server that they are from.

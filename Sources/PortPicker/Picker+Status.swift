@@ -13,7 +13,7 @@ extension Picker {
       (client, try client.status(within: options.timeout))
     }
     guard let (client, status) = answer else {
-      return try ledgerStatus(named ?? Self.defaultPool, options.timeout)
+      return try ledgerStatus(named ?? conditions.defaultPool, options.timeout)
     }
     // It is where ports come from: that of the ledger would tell of others.
     guard let status else {

@@ -10,17 +10,34 @@ package struct Pick: Sendable {
   package let sockets: [KeptSockets]
   /// Whether a port server gave the ports.
   package let isFromServer: Bool
+  /// The picker that knows of them.
+  let picker: Picker
 }
 
 /// Picks ports for this process: it knows what the process has, and asks the
 /// process's own free ports, port servers and the ledger in turn.
+///
+/// It is for one process and one network namespace; see ``shared``.
 package final class Picker: Sendable {
-  package static let shared = Picker()
+  /// Which process it is of (``forkGeneration()``).
+  let generation = forkGeneration()
+  /// The number of the network namespace that it picks in.
+  let network: UInt64
+  /// The picker that was made before it.
+  let previous: Picker?
+  /// Where what waits runs in this network namespace.
+  let threads = WaitingThreads()
 
-  private let state = Mutex(State())
+  private let state = ForkableMutex(State())
   private let ledger = AtomicLazyReference<Ledger>()
+  private let knownConditions = AtomicLazyReference<NetworkConditions>()
   /// Whether there have ever been ports that this process may use again.
   private let hadFreePorts = Atomic(false)
+
+  init(of network: UInt64, after previous: Picker?) {
+    self.network = network
+    self.previous = previous
+  }
 
   private struct State {
     /// Ports that this process may use again.
@@ -31,8 +48,6 @@ package final class Picker: Sendable {
     var leases: [UInt16: ProcessIdentity] = [:]
     /// Ports that a server gave.
     var served: [UInt16: ServedPort] = [:]
-    /// Which process has all that: not a child made by fork(2).
-    var owner = currentPID()
 
     /// Forgets a port that is given back.
     ///
@@ -66,20 +81,24 @@ package final class Picker: Sendable {
     let isOwn: Bool
   }
 
-  private func withState<Result>(_ body: (inout State) -> Result) -> Result {
-    state.withLock { state in
-      if state.owner != currentPID() { state = State() }
-      return body(&state)
-    }
-  }
-
   /// Picks ports.
   package func pick(_ request: PickRequest) throws(PortPickerError) -> Pick {
     let pool = try request.validatedPool()
     let holder = try Holder(request.pid)
-    if let pick = reuse(request, pool, holder) { return pick }
-    if let pick = try pickFromServer(request, holder) { return pick }
-    return try pickFromLedger(request, pool, holder.identity.get())
+    var picker = self
+    // A thread changes its network namespace itself, so once is enough.
+    for _ in 0..<2 {
+      if let pick = picker.reuse(request, pool, holder) { return pick }
+      if let pick = try picker.pickFromServer(request, holder) { return pick }
+      if let pick = try picker.pickFromLedger(
+        request, pool, holder.identity.get())
+      {
+        return pick
+      }
+      picker = .ofThisThread()
+    }
+    throw PortPickerError(
+      .systemFailure, "the network namespace of this thread cannot be told")
   }
 
   /// Gives ports back.
@@ -89,7 +108,7 @@ package final class Picker: Sendable {
   package func giveBack(
     _ ports: [UInt16], timeout: Duration = PickOptions().timeout
   ) throws(PortPickerError) -> Bool {
-    let (areKnown, before) = withState { state in
+    let (areKnown, before) = state.withLock { state in
       let before = state
       return (ports.reduce(true) { state.forget($1) && $0 }, before)
     }
@@ -116,12 +135,48 @@ package final class Picker: Sendable {
       }
     } catch {
       // It can be tried again.
-      withState { state in
+      state.withLock { state in
         for port in ports { state.remember(port, as: before) }
       }
       throw error
     }
     return areKnown
+  }
+
+  /// Gives ports back, on a thread that waits, and warns if that fails.
+  func giveBackLater(_ ports: [UInt16]) {
+    @Sendable func warn(_ error: PortPickerError) {
+      for port in ports { warnOfLostPort(Int(port), error) }
+    }
+    do throws(PortPickerError) {
+      // This thread may have another network namespace by now, and a thread
+      // that it starts has the same.
+      try Self.ofThisThread().wait {
+        do throws(PortPickerError) {
+          _ = try self.giveBack(ports)
+        } catch {
+          warn(error)
+        }
+      }
+    } catch {
+      warn(error)
+    }
+  }
+
+  /// Runs something that waits on a thread where waiting harms nobody.
+  ///
+  /// - Throws: `systemFailure` where there is none.
+  func wait(
+    for body: @escaping @Sendable () -> Void
+  ) throws(PortPickerError) {
+    do {
+      try threads.run(body)
+    } catch {
+      throw PortPickerError(
+        .systemFailure,
+        "no thread can be started to wait on: \(error); free what the system "
+          + "is short of", error)
+    }
   }
 
   /// Adds a port that this process got by other means to its free ones.
@@ -135,13 +190,13 @@ package final class Picker: Sendable {
 extension Picker {
   func freePorts() -> Set<UInt16> {
     // Mostly there are none, and threads that pick need not queue up for that.
-    hadFreePorts.load(ordering: .relaxed) ? withState { $0.free } : []
+    hadFreePorts.load(ordering: .relaxed) ? state.withLock { $0.free } : []
   }
 
   /// Ports that the process may use came in.
   func gotFree(_ ports: [UInt16]) {
     hadFreePorts.store(true, ordering: .relaxed)
-    withState { state in
+    state.withLock { state in
       state.reusable.subtract(ports)
       state.free.formUnion(ports)
     }
@@ -149,7 +204,7 @@ extension Picker {
 
   /// Some of the free ports were picked for this process.
   func reused(_ ports: [UInt16]) {
-    withState { state in
+    state.withLock { state in
       state.free.subtract(ports)
       state.reusable.formUnion(ports)
     }
@@ -157,7 +212,7 @@ extension Picker {
 
   /// A server gave ports.
   func got(_ ports: [UInt16], from place: ServedPort) {
-    withState { state in
+    state.withLock { state in
       state.free.subtract(ports)
       for port in ports { state.served[port] = place }
     }
@@ -165,9 +220,22 @@ extension Picker {
 
   /// The ledger has ports for a process now.
   func leased(_ ports: [UInt16], to holder: ProcessIdentity) {
-    withState { state in
+    state.withLock { state in
       for port in ports { state.leases[port] = holder }
     }
+  }
+
+  /// Whether this process has a port from this picker.
+  func knows(_ port: UInt16) -> Bool {
+    state.withLock { state in
+      state.leases[port] != nil || state.served[port] != nil
+        || state.reusable.contains(port)
+    }
+  }
+
+  /// What the kernel does with ports, as it was when it was first asked.
+  var conditions: NetworkConditions {
+    knownConditions.load() ?? knownConditions.storeIfNil(NetworkConditions())
   }
 
   /// The user's ledger, opened when it is first needed.

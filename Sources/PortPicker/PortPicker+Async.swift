@@ -1,5 +1,3 @@
-import Dispatch
-
 /// Picks a port as ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` does,
 /// without keeping a thread of the concurrency pool waiting.
 ///
@@ -72,15 +70,14 @@ public func returnPort(_ port: Int) async throws(PortPickerError) -> Bool {
 func waiting<Value: Sendable>(
   for body: @escaping @Sendable () throws(PortPickerError) -> Value
 ) async throws(PortPickerError) -> Value {
+  let picker = Picker.ofThisThread()
   let result = await withCheckedContinuation { continuation in
-    DispatchQueue.global().async {
-      let result: Result<Value, PortPickerError>
-      do throws(PortPickerError) {
-        result = .success(try body())
-      } catch {
-        result = .failure(error)
+    do throws(PortPickerError) {
+      try picker.wait {
+        continuation.resume(returning: Result(catching: body))
       }
-      continuation.resume(returning: result)
+    } catch {
+      continuation.resume(returning: .failure(error))
     }
   }
   return try result.get()

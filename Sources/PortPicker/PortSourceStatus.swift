@@ -86,7 +86,7 @@ public struct PortLease: Hashable, Sendable {
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) throws(PortPickerError) -> PortSourceStatus {
-  try Picker.shared.status(options)
+  try Picker.ofThisThread().status(options)
 }
 
 /// Tells where ports come from, and who has them, without keeping a thread of the

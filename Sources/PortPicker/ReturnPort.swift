@@ -20,7 +20,7 @@
 @discardableResult
 public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {
   guard let port = UInt16(exactly: port) else { return false }
-  return try Picker.shared.giveBack([port])
+  return try Picker.knowing(port).giveBack([port])
 }
 
 /// Adds a port that this process got by other means to those that it picks
@@ -33,7 +33,7 @@ public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {
 /// - Throws: ``PortPickerError/Code/invalidArgument`` for another number.
 /// - SeeAlso: `add_reserved_port` of the original.
 public func addReservedPort(_ port: Int) throws(PortPickerError) {
-  Picker.shared.reserve(try validPort(port))
+  Picker.ofThisThread().reserve(try validPort(port))
 }
 
 /// A port as the layers below have it.

@@ -13,7 +13,7 @@ import HostSystem
 ///   - body: What to do with the port. It should have stopped using the port
 ///     when it ends.
 /// - Returns: What `body` returned. That the port could not be given back is
-///   said on standard error; the lease ends with the process then.
+///   said in a warning; the lease ends with the process then.
 /// - Throws: ``PortPickerError`` if no port could be had, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
 ///   `body` throws.
@@ -34,7 +34,7 @@ public func withUnusedPort<Result>(
 ///   - body: What to do with the port. It should have stopped using the port
 ///     when it ends.
 /// - Returns: What `body` returned. That the port could not be given back is
-///   said on standard error; the lease ends with the process then.
+///   said in a warning; the lease ends with the process then.
 /// - Throws: ``PortPickerError`` if no port could be had, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
 ///   `body` throws.
@@ -61,7 +61,7 @@ private func returnOrWarn(_ port: Int) async {
   }
 }
 
-func returnOrWarn(_ port: Int) {
+private func returnOrWarn(_ port: Int) {
   do {
     try returnPort(port)
   } catch {
@@ -69,6 +69,6 @@ func returnOrWarn(_ port: Int) {
   }
 }
 
-private func warnOfLostPort(_ port: Int, _ error: PortPickerError) {
+func warnOfLostPort(_ port: Int, _ error: PortPickerError) {
   Warnings.say("port \(port) could not be given back: \(error)")
 }

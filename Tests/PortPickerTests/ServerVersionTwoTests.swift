@@ -97,10 +97,12 @@ import Testing
         do {
           let bound = try BoundPort(options: options)
           #expect(bound.port == used)
+          try bound.close()
         }
         do {
           let held = try HeldPort(options: options)
           #expect(held.port == used)
+          try held.close()
         }
       }
       #expect(try server.lease(for: getpid()) != nil)
@@ -116,6 +118,12 @@ import Testing
           port
         }
         #expect(used > 0)
+        let bound = try await BoundPort(options: options)
+        #expect(bound.port == used)
+        try await bound.close()
+        let held = try await HeldPort(options: options)
+        #expect(held.port == used)
+        try await held.close()
       }
     }
   }

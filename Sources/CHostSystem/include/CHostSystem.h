@@ -25,6 +25,10 @@ pid_t chs_thread_id(void);
 /// (MADV_WIPEONFORK, Linux 4.14). It never fails.
 uint64_t chs_fork_generation(void);
 
+/// SO_NETNS_COOKIE: the number of the network namespace that a socket was made
+/// in; 0 where the kernel does not say.
+uint64_t chs_network_number(int socket);
+
 /// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
 /// process exits, before it is reaped.
 int chs_pidfd_open(pid_t pid);

@@ -14,6 +14,11 @@ int cts_forbid_ipv6(void);
 /// loopback is up. Returns -1 and sets `errno` where that is not allowed.
 int cts_enter_network(void);
 
+/// Has the children of the calling thread be in a pid namespace of their own,
+/// the first of them as its pid 1. Returns -1 and sets `errno` where that is not
+/// allowed.
+int cts_enter_pid_namespace(void);
+
 /// The number of the calling thread (gettid(2)).
 pid_t cts_thread_number(void);
 

@@ -1,0 +1,133 @@
+import CTestSupport
+import Glibc
+import HostSystem
+import PortPicker
+import TestSupport
+import Testing
+
+/// What becomes of the library in a child made by fork(2), and in other
+/// namespaces.
+@Suite(.alone) struct ForkTests {
+  @Test func aChildOfAProgramThatPicksWithoutPausePicks() async {
+    await #expect(processExitsWith: .success) {
+      let pool = PickOptions(source: .ledger)
+      // What every thread sets up once is set up.
+      let first = try pickUnusedPort(options: pool) as Int
+      try returnPort(first)
+      for _ in 0..<4 {
+        try startThread {
+          while true {
+            guard let port = try? pickUnusedPort(options: pool) as Int
+            else { continue }
+            _ = try? returnPort(port)
+          }
+        }
+      }
+      let count = Int(getenv("FORKS").map { String(cString: $0) } ?? "") ?? 200
+      var ends: [Int32: Int] = [:]
+      for _ in 0..<count {
+        let child = cts_fork()
+        if child == 0 {
+          // What waits for ever is to show, not to hang.
+          alarm(60)
+          _exit(pickInTwoThreads(pool) ? 0 : 1)
+        }
+        ends[cts_wait(child), default: 0] += 1
+      }
+      #expect(ends == [0: count])
+    }
+  }
+
+  @Test func whatAChildInheritedIsItsParents() async {
+    await #expect(processExitsWith: .success) {
+      let port = Int(try unusedTestPort())
+      let options = PickOptions(source: .ledger, pool: [port...port])
+      var bound: BoundPort? = try BoundPort(options: options)
+      let child = cts_fork()
+      if child == 0 {
+        alarm(60)
+        // Its copies of the sockets are closed, and nothing is given back.
+        do { try bound.take()?.close() } catch { _exit(2) }
+        _exit((try? pickUnusedPort(options: options) as Int) == nil ? 0 : 1)
+      }
+      #expect(cts_wait(child) == 0)
+      expectExhausted(options)
+      try bound.take()?.close()
+      #expect(try pickUnusedPort(options: options) == port)
+    }
+  }
+
+  @Test func aChildWaitsOnThreadsOfItsOwn() async {
+    await #expect(processExitsWith: .success) {
+      let port = Int(try unusedTestPort())
+      let options = PickOptions(source: .ledger, pool: [port...port])
+      // There are threads that wait from now on.
+      try await BoundPort(options: options).close()
+      let child = cts_fork()
+      if child == 0 { _exit(bindAndDrop(options)) }
+      #expect(cts_wait(child) == 0)
+    }
+  }
+
+  @Test(.enabled(if: canEnterNetwork))
+  func aThreadThatLeavesItsNetworkUsesAnotherLedger() async {
+    await #expect(processExitsWith: .success) {
+      let range = try unusedTestBlock()
+      let port = Int(range.lowerBound)
+      let one = PickOptions(source: .ledger, pool: [port...port])
+      let two = PickOptions(source: .ledger, pool: [port...port + 1])
+      #expect(try pickUnusedPort(options: one) == port)
+      let results = Collected<[Int]>()
+      try runThread {
+        guard cts_enter_network() == 0 else { return }
+        // The pool of one is used up in the other network alone.
+        let first = try? pickUnusedPort(options: one) as Int
+        // In this network it is given once, also to another process.
+        let child = cts_fork()
+        if child == 0 {
+          alarm(60)
+          let other = try? pickUnusedPort(options: two) as Int
+          _exit(other == port + 1 ? 0 : 1)
+        }
+        let end = cts_wait(child)
+        let again = try? pickUnusedPort(options: two) as Int
+        let isReturned = (try? returnPort(port)) == true
+        results.add([
+          first ?? -1, Int(end), again ?? -1, isReturned ? 1 : 0,
+        ])
+      }
+      // The child's port came back with the child's end.
+      #expect(results.all == [[port, 0, port + 1, 1]])
+      // What is returned there is returned there alone.
+      expectExhausted(one)
+      #expect(try returnPort(port))
+      #expect(try pickUnusedPort(options: one) == port)
+    }
+  }
+}
+
+/// Picks and returns in this thread and in another one at once.
+private func pickInTwoThreads(_ options: PickOptions) -> Bool {
+  @Sendable func work() -> Bool {
+    for _ in 0..<3 {
+      guard let port = try? pickUnusedPort(options: options) as Int,
+        (try? returnPort(port)) == true
+      else { return false }
+    }
+    return true
+  }
+  let results = Collected<Bool>()
+  guard
+    (try? runThread({ results.add(work()) }, besides: { results.add(work()) }))
+      != nil
+  else { return false }
+  return results.all == [true, true]
+}
+
+/// Binds a port and drops it, and picks it again when a thread has given it back.
+private func bindAndDrop(_ options: PickOptions) -> Int32 {
+  alarm(60)
+  do { _ = try BoundPort(options: options) } catch { return 2 }
+  while (try? pickUnusedPort(options: options) as Int) == nil { sched_yield() }
+  return 0
+}

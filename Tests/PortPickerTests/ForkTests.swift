@@ -104,6 +104,38 @@ import Testing
       #expect(try pickUnusedPort(options: one) == port)
     }
   }
+
+  @Test(.enabled(if: canUnshare))
+  func aProcThatShowsOtherPidsIsAnError() async {
+    await #expect(processExitsWith: .success) {
+      let port = Int(try unusedTestPort())
+      let options = PickOptions(source: .ledger, pool: [port...port])
+      #expect(try pickUnusedPort(options: options) == port)
+      #expect(try returnPort(port))
+      let answer = Collected<Int32>()
+      try runThread {
+        guard cts_enter_pid_namespace() == 0 else { return }
+        // The first process of the new namespace; it sees the old /proc.
+        let child = cts_fork()
+        if child == 0 {
+          alarm(60)
+          do throws(PortPickerError) {
+            _ = try pickUnusedPort(options: options) as Int
+            _exit(1)
+          } catch {
+            let isRight =
+              error.code == .systemFailure
+              && error.description.contains("/proc shows another pid namespace")
+            _exit(isRight ? 0 : 2)
+          }
+        }
+        answer.add(cts_wait(child))
+      }
+      #expect(answer.all == [0])
+      // Nobody has it: the host's pid 1 has not been given it.
+      #expect(try pickUnusedPort(options: options) == port)
+    }
+  }
 }
 
 /// Picks and returns in this thread and in another one at once.

@@ -49,6 +49,8 @@ public func probePort(
 }
 
 /// A protocol that has ports.
+///
+/// It never gets further cases, so that a switch over both is complete.
 public enum Transport: Hashable, Sendable, CaseIterable {
   /// The Transmission Control Protocol (RFC 9293).
   case tcp

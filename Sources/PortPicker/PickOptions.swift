@@ -10,7 +10,7 @@ public struct PickOptions: Sendable {
   /// the environment, gives no port, or that none was named.
   ///
   /// Otherwise the port comes from this user's ledger then, and the first time
-  /// in a process standard error says so.
+  /// in a process a warning says so; see ``PortPickerWarnings``.
   ///
   /// By default it is what the environment variable
   /// `PORTPICKER_REQUIRE_SERVER` says: `1` for yes, `0` or nothing for no.
@@ -47,17 +47,41 @@ public struct PickOptions: Sendable {
 }
 
 /// Where ports come from.
-public enum PortSource: Hashable, Sendable {
+///
+/// More sources may be added.
+public struct PortSource: Hashable, Sendable {
+  enum Kind: Hashable {
+    case environment
+    case server(String)
+    case ledger
+  }
+
+  let kind: Kind
+
   /// The port server that `PORTSERVER_ADDRESS` names; where it is not set or
   /// empty, this user's ledger.
-  case environment
+  public static var environment: PortSource { PortSource(kind: .environment) }
 
-  /// The port server at an address: a path, or, with a leading `@`, a name in
-  /// the abstract namespace. If it gives no port, ``environment``.
+  /// The port server at an address; if it gives no port, ``environment``.
   ///
-  /// An empty address counts as none, as in the original.
-  case server(String)
+  /// - Parameter address: A path, or, with a leading `@`, a name in the abstract
+  ///   namespace. An empty one counts as none, as in the original.
+  /// - Returns: The source.
+  public static func server(_ address: String) -> PortSource {
+    PortSource(kind: .server(address))
+  }
 
   /// This user's ledger, whatever the environment says.
-  case ledger
+  public static var ledger: PortSource { PortSource(kind: .ledger) }
+}
+
+extension PortSource: CustomStringConvertible {
+  /// A name for logs: `environment`, `server(ADDRESS)` or `ledger`.
+  public var description: String {
+    switch kind {
+    case .environment: "environment"
+    case .server(let address): "server(\(address))"
+    case .ledger: "ledger"
+    }
+  }
 }

@@ -25,7 +25,8 @@
 ///   - options: How to pick.
 /// - Returns: The port, within 1–65535.
 /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` where
-///   no port is left, ``PortPickerError/Code/noSuchProcess`` and
+///   no port is left, ``PortPickerError/Code/timedOut`` where none was found in
+///   time, ``PortPickerError/Code/noSuchProcess`` and
 ///   ``PortPickerError/Code/processNotAllowed`` for a `pid` that can have none,
 ///   ``PortPickerError/Code/ledgerUnusable``, an error of the port server where
 ///   one is required, ``PortPickerError/Code/invalidArgument`` and

@@ -280,7 +280,7 @@ extension PortSource {
   /// The servers to ask, one after another.
   fileprivate var addresses: [String] {
     let ambient = environmentVariable("PORTSERVER_ADDRESS")
-    switch self {
+    switch kind {
     case .ledger: return []
     case .server(let address) where !address.isEmpty && address != ambient:
       return [address] + (ambient.map { [$0] } ?? [])

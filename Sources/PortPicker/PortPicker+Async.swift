@@ -7,7 +7,13 @@
 ///   - pid: The process that the port is for; by default, this one.
 ///   - options: How to pick.
 /// - Returns: The port, within 1–65535.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` where
+///   no port is left, ``PortPickerError/Code/timedOut`` where none was found in
+///   time, ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed`` for a `pid` that can have none,
+///   ``PortPickerError/Code/ledgerUnusable``, an error of the port server where
+///   one is required, ``PortPickerError/Code/invalidArgument`` and
+///   ``PortPickerError/Code/systemFailure``.
 public func pickUnusedPort(
   for pid: Int32? = nil, options: PickOptions = PickOptions()
 ) async throws(PortPickerError) -> Int {
@@ -25,7 +31,9 @@ public func pickUnusedPort(
 ///   - pid: The process that the ports are for; by default, this one.
 ///   - options: How to pick.
 /// - Returns: The ports.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``, as for one port;
+///   ``PortPickerError/Code/poolExhausted`` also where there are some ports,
+///   but fewer than that, or not in a row.
 public func pickUnusedPorts(
   count: Int, contiguous: Bool = false, for pid: Int32? = nil,
   options: PickOptions = PickOptions()
@@ -45,7 +53,15 @@ public func pickUnusedPorts(
 ///   - pid: The process that the port is for; by default, this one.
 ///   - timeout: How long it may take altogether; more than zero.
 /// - Returns: The port, within 1–65535.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``:
+///   ``PortPickerError/Code/invalidServerAddress``,
+///   ``PortPickerError/Code/serverUnreachable``,
+///   ``PortPickerError/Code/serverTimedOut``,
+///   ``PortPickerError/Code/serverRefused``,
+///   ``PortPickerError/Code/serverReplyMalformed``; for a `pid` that can have
+///   no port ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed``; and
+///   ``PortPickerError/Code/invalidArgument``.
 public func pickPort(
   fromServerAt address: String, for pid: Int32? = nil,
   timeout: Duration = .seconds(5)
@@ -60,7 +76,11 @@ public func pickPort(
 /// - Parameter port: The port.
 /// - Returns: Whether this process had picked or reserved the port, and not
 ///   returned it since. If it had not, nothing is done.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``, where the ledger cannot be used:
+///   ``PortPickerError/Code/ledgerUnusable``, or
+///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read; or
+///   where the server does not take back what it gave for another process. The
+///   port can be returned again then.
 @discardableResult
 public func returnPort(_ port: Int) async throws(PortPickerError) -> Bool {
   try await waiting { () throws(PortPickerError) in try returnPort(port) }

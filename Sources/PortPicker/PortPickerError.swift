@@ -26,7 +26,7 @@ extension PortPickerError {
   ///
   /// More kinds may be added.
   public struct Code: Hashable, Sendable {
-    private enum Kind {
+    fileprivate enum Kind: String {
       case invalidArgument
       case noSuchProcess
       case processNotAllowed
@@ -41,7 +41,7 @@ extension PortPickerError {
       case systemFailure
     }
 
-    private let kind: Kind
+    fileprivate let kind: Kind
 
     private init(_ kind: Kind) {
       self.kind = kind
@@ -103,4 +103,9 @@ extension PortPickerError {
 extension PortPickerError: CustomStringConvertible {
   /// What is wrong and what to do about it, in one line.
   public var description: String { message }
+}
+
+extension PortPickerError.Code: CustomStringConvertible {
+  /// The name of the code, such as `poolExhausted`; it never changes.
+  public var description: String { kind.rawValue }
 }

@@ -6,12 +6,40 @@
 /// }
 /// ```
 public struct PortSourceStatus: Sendable {
-  /// Where ports come from.
-  public enum Origin: Hashable, Sendable {
+  /// Where ports come from: a port server or a ledger.
+  ///
+  /// More origins may be added; of those, all properties are `nil` now.
+  public struct Origin: Hashable, Sendable {
+    /// The address and the version of the port server; `nil` where it is none.
+    public var server: (address: String, version: String)? {
+      if case .server(let address, let version) = kind {
+        (address, version)
+      } else {
+        nil
+      }
+    }
+
+    /// The path of this user's ledger; `nil` where it is none.
+    public var ledgerPath: String? {
+      if case .ledger(let path) = kind { path } else { nil }
+    }
+
+    private enum Kind: Hashable {
+      case server(address: String, version: String)
+      case ledger(path: String)
+    }
+
+    private let kind: Kind
+
     /// The port server at an address, of a version.
-    case server(address: String, version: String)
+    public static func server(address: String, version: String) -> Origin {
+      Origin(kind: .server(address: address, version: version))
+    }
+
     /// This user's ledger, at a path.
-    case ledger(path: String)
+    public static func ledger(path: String) -> Origin {
+      Origin(kind: .ledger(path: path))
+    }
   }
 
   /// Where ports come from.
@@ -94,7 +122,9 @@ public func portSourceStatus(
 ///
 /// - Parameter options: Where ports come from; its pool is that of the ledger.
 /// - Returns: What is known at this moment.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``, as for a pick;
+///   ``PortPickerError/Code/serverRefused`` for a server that knows only version
+///   1 of the protocol, which has no such question.
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) async throws(PortPickerError) -> PortSourceStatus {

@@ -70,7 +70,7 @@ extension Diagnosis {
             + "protocol: no ports in a row, none given back, no list")
         return
       }
-      guard case .server(_, let version) = status.origin else { return }
+      guard let (_, version) = status.origin.server else { return }
       say(
         .ok, "server",
         "that at \(address) answers: version \(version), protocol 2")
@@ -86,7 +86,7 @@ extension Diagnosis {
     asked.requiresServer = false
     do throws(PortPickerError) {
       let status = try portSourceStatus(options: asked)
-      guard case .ledger(let path) = status.origin else { return }
+      guard let path = status.origin.ledgerPath else { return }
       say(.ok, "ledger", "\(path) can be used")
       if path.hasPrefix("/tmp/"),
         environmentVariable("PORTPICKER_LEDGER") == nil

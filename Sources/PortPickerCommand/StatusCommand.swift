@@ -83,10 +83,10 @@ extension PortSourceStatus {
     on terminal: Terminal?, withAllLeases: Bool
   ) -> [String] {
     let place =
-      switch origin {
-      case .server(let address, let version):
+      if let (address, version) = origin.server {
         "port server \(version) at \(address)"
-      case .ledger(let path): "ledger \(path)"
+      } else {
+        "ledger \(origin.ledgerPath ?? "?")"
       }
     let ranges = pool.map {
       $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)"
@@ -122,14 +122,16 @@ extension PortSourceStatus {
 
   fileprivate var json: JSON {
     let source: [(String, JSON)] =
-      switch origin {
-      case .server(let address, let version):
+      if let (address, version) = origin.server {
         [
           ("kind", .string("server")), ("address", .string(address)),
           ("version", .string(version)),
         ]
-      case .ledger(let path):
-        [("kind", .string("ledger")), ("path", .string(path))]
+      } else {
+        [
+          ("kind", .string("ledger")),
+          ("path", .string(origin.ledgerPath ?? "?")),
+        ]
       }
     return .object([
       ("source", .object(source)),

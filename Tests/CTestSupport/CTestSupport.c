@@ -91,6 +91,7 @@ int cts_run_as_namesake(int (*body)(void)) {
   errno = EPERM;
   return -1;
 }
+
 int cts_enter_pid_namespace(void) { return unshare(CLONE_NEWPID); }
 
 pid_t cts_fork(void) { return fork(); }

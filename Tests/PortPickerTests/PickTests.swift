@@ -167,6 +167,17 @@ import Testing
     }
   }
 
+  @Test func codesAndSourcesHaveNames() {
+    #expect("\(PortPickerError.Code.poolExhausted)" == "poolExhausted")
+    #expect(
+      String(describing: PortPickerError.Code.serverReplyMalformed)
+        == "serverReplyMalformed")
+    #expect("\(PortSource.server("@x"))" == "server(@x)")
+    #expect(
+      "\(PortSource.environment) \(PortSource.ledger)" == "environment ledger")
+    #expect(PortSource.server("@x") != .server("@y"))
+  }
+
   @Test func aProbeOfOneProtocol() throws {
     let port = Int(try unusedTestPort())
     #expect(try probePort(port, over: .tcp) == port)

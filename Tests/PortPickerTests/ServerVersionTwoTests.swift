@@ -186,6 +186,8 @@ import Testing
       let status = try portSourceStatus(options: .from(server))
       #expect(
         status.origin == .server(address: server.address, version: "0.1.0"))
+      #expect(status.origin.server?.address == server.address)
+      #expect(status.origin.ledgerPath == nil)
       #expect(status.pool == [first...first + 9])
       #expect(status.portCount == 10)
       #expect(status.leasedCount == 1)
@@ -226,10 +228,8 @@ import Testing
       #expect(status.inUseCount == 1)
       #expect(status.freeCount == 8)
       #expect(status.leases.first { $0.port == port }?.pid == holder.number)
-      guard case .ledger(let path) = status.origin else {
-        Issue.record("\(status.origin)")
-        return
-      }
+      let path = try #require(status.origin.ledgerPath)
+      #expect(status.origin.server == nil)
       #expect(path.hasPrefix("/"))
       holder.end()
       #expect(try portSourceStatus(options: options).leasedCount == 0)

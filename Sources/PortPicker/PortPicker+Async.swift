@@ -1,7 +1,9 @@
 /// Picks a port as ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` does,
 /// without keeping a thread of the concurrency pool waiting.
 ///
-/// Cancelling the task does not shorten the wait; its timeout ends it.
+/// Cancelling the task does not shorten the wait; its timeout ends it. At most
+/// 64 such calls wait at a time; further ones have their turn, and their timeout
+/// begins, when others have ended.
 ///
 /// - Parameters:
 ///   - pid: The process that the port is for; by default, this one.

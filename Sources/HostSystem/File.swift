@@ -110,7 +110,9 @@ package struct File: ~Copyable, Sendable {
   ///
   /// flock(2) itself knows no time limit, and a process that was stopped
   /// (SIGSTOP) may keep the lock for ever; so a taken lock is asked for again
-  /// and again, after a pause that grows to a millisecond.
+  /// and again, after a pause that grows to a millisecond. Where little of the time
+  /// is left, the pauses are shorter, so that those who have waited for longest are
+  /// likely to be next.
   ///
   /// - Returns: Whether the lock was had before the deadline; it is asked for
   ///   at least once.
@@ -197,7 +199,7 @@ package func removeFile(_ path: String) throws(Errno) {
 func lock(
   _ descriptor: FileDescriptor, until deadline: Deadline
 ) throws(Errno) -> Bool {
-  var pause = 20_000
+  var pause: UInt64 = 20_000
   while true {
     do {
       try systemCall { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
@@ -205,8 +207,10 @@ func lock(
     } catch {
       guard error == .wouldBlock else { throw error }
     }
-    if deadline.hasPassed { return false }
-    var time = timespec(tv_sec: 0, tv_nsec: pause)
+    let remaining = deadline.remaining.nanoseconds
+    if remaining == 0 { return false }
+    let limit = min(max(remaining / 5000, 50_000), 1_000_000)
+    var time = timespec(tv_sec: 0, tv_nsec: Int(min(pause, limit)))
     nanosleep(&time, nil)
     pause = min(pause * 2, 1_000_000)
   }

@@ -127,12 +127,14 @@ struct LeaseSearch {
   private var doubtful: Set<UInt16> = []
   /// What is known about holders: each is asked for once.
   private var holders: [ProcessIdentity: Bool] = [:]
+  /// Who was found alive last: ports in a row are often one process's.
+  private var lastAlive: ProcessIdentity?
   /// How many ports to propose at least: the more were in use, the more.
   private var batch = 1
   /// Ports that were proposed and are not wanted any more.
   private(set) var dropped: Set<UInt16> = []
-  /// Whether others look at ports just now, some of which may come back at once.
-  private(set) var othersLook = false
+  /// How many ports others look at just now.
+  private var tentativeCount = 0
 
   /// How many ports are proposed at a time where fewer are wanted.
   private static let largestBatch = 64
@@ -150,6 +152,12 @@ struct LeaseSearch {
     walk = PoolWalk(
       request.pool.ranges(
         after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
+  }
+
+  /// Whether there might have been enough ports if others had not looked at some of
+  /// them, which they may give up at once.
+  var dependsOnOthers: Bool {
+    tentativeCount > 0 && usage.available + tentativeCount >= request.count
   }
 
   /// Whether enough ports were found good.
@@ -182,7 +190,7 @@ struct LeaseSearch {
     if hasFound { return .found(found) }
     repeat {
       if let step = try propose(isAlive, record) { return step }
-    } while beginNextRound()
+    } while canSuffice && beginNextRound()
     drop(found)
     found = []
     return .exhausted(usage)
@@ -198,7 +206,9 @@ struct LeaseSearch {
     var asked = 0
     while let port = walk.port {
       let entry = dropped.contains(port) ? .vacant : try record(port)
-      if case .lease(let lease) = entry, !isKnown(lease.holder) {
+      if case .lease(let lease) = entry, lease.holder != lastAlive,
+        !isKnown(lease.holder)
+      {
         if asked == Self.askLimit { return try askForHolders(record) }
         asked += 1
         holders[lease.holder] = isAlive(lease.holder)
@@ -217,8 +227,14 @@ struct LeaseSearch {
         return look()
       }
     }
-    if request.isContiguous { pending = [] }
+    if request.isContiguous || !canSuffice { pending = [] }
     return pending.isEmpty ? nil : look()
+  }
+
+  /// Whether there can be enough ports, at the end of a round, if all that is in
+  /// use lingers.
+  private var canSuffice: Bool {
+    found.count + pending.count + usage.inUse + damagedCount >= request.count
   }
 
   private mutating func look() -> Step {
@@ -267,9 +283,10 @@ struct LeaseSearch {
     switch record {
     case .vacant: break
     case .lease(let lease):
-      if holders[lease.holder] ?? true {
+      if lease.holder == lastAlive || holders[lease.holder] ?? true {
+        lastAlive = lease.holder
         usage.leased += count
-        if lease.isTentative { othersLook = true }
+        if lease.isTentative { tentativeCount += count }
         return false
       }
     case .damaged:
@@ -296,6 +313,7 @@ struct LeaseSearch {
     visited = 0
     usage = PoolUsage(ports: usage.ports)
     damagedCount = 0
+    tentativeCount = 0
     rejected = []
     return true
   }

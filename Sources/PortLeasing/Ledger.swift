@@ -70,12 +70,12 @@ package final class Ledger: Sendable {
         withdraw(hunt, deadline)
         throw error
       }
-      guard case .exhausted = outcome, hunt.search?.othersLook == true,
+      guard case .exhausted = outcome, hunt.search?.dependsOnOthers == true,
         !deadline.hasPassed
       else { return outcome }
       // At different times, lest they meet again.
       pause(for: min(wait * Double.random(in: 0.5...1), deadline.remaining))
-      wait = min(wait * 2, .milliseconds(20))
+      wait = min(wait * 2, .milliseconds(500))
     }
   }
 
@@ -228,11 +228,11 @@ package final class Ledger: Sendable {
   private func clear(
     _ ports: some Sequence<UInt16>, of hunt: Hunt, in file: LedgerFile
   ) throws(LeasingError) {
-    for port in ports {
-      guard case .lease(let lease) = try record(of: port, in: file),
-        lease == hunt.lease || lease == hunt.tentative
-      else { continue }
-      try store.step { () throws(Errno) in try file.write(nil, for: port) }
+    try store.step { () throws(Errno) in
+      try file.update(ports) { _, record in
+        record == .lease(hunt.lease) || record == .lease(hunt.tentative)
+          ? .zero : nil
+      }
     }
   }
 
@@ -336,10 +336,12 @@ package final class Ledger: Sendable {
     to file: LedgerFile
   ) throws(Errno) {
     do throws(Errno) {
-      for port in ports { try file.write(lease, for: port) }
+      try file.update(ports) { port, _ in file.words(of: lease, for: port) }
       try file.write(header)
     } catch {
-      for port in ports { try? file.write(nil, for: port) }
+      try? file.update(ports) { _, record in
+        record == .lease(lease) ? .zero : nil
+      }
       throw error
     }
   }

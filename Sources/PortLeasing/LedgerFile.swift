@@ -64,19 +64,64 @@ final class LedgerFile: @unchecked Sendable {
 
   /// What the ledger has on a port.
   func record(of port: UInt16) throws(Errno) -> LedgerRecord {
+    let place = try place(of: port)
+    // What lies beyond the file's end is lost.
+    guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
+    let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
+    return record(words, of: port)
+  }
+
+  /// Where a port's record is in the page, which is read if it was not.
+  private func place(of port: UInt16) throws(Errno) -> Int {
     let offset = LedgerFormat.offset(of: port)
     if pageOffset < 0 || offset < pageOffset
       || offset >= pageOffset + page.count
     {
       let start = offset / page.count * page.count
+      pageOffset = -1
       pageSize = try file.read(at: start, into: page)
       pageOffset = start
     }
-    let place = offset - pageOffset
-    // What lies beyond the file's end is lost.
-    guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
-    let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
-    return record(words, of: port)
+    return offset - pageOffset
+  }
+
+  /// Changes the records of several ports, with one call for each page.
+  ///
+  /// A process that is killed has changed all or none of the records in a page.
+  ///
+  /// - Parameters:
+  ///   - ports: The ports; the file has their records.
+  ///   - change: What is to stand for a port; `nil` where its record stays.
+  /// - Throws: What reading or writing says; some records may be changed then.
+  func update(
+    _ ports: some Sequence<UInt16>,
+    _ change: (UInt16, LedgerRecord) -> SIMD4<UInt64>?
+  ) throws(Errno) {
+    /// The bytes of the page that have changed.
+    var changed = 0..<0
+    func flush() throws(Errno) {
+      if changed.isEmpty { return }
+      do throws(Errno) {
+        try file.write(
+          UnsafeRawBufferPointer(rebasing: page[changed]),
+          at: pageOffset + changed.lowerBound)
+      } catch {
+        pageOffset = -1
+        throw error
+      }
+      changed = 0..<0
+    }
+    for port in ports.sorted() {
+      let offset = LedgerFormat.offset(of: port)
+      if offset >= pageOffset + page.count { try flush() }
+      guard let words = change(port, try record(of: port)) else { continue }
+      let place = try place(of: port)
+      page.storeBytes(of: words, toByteOffset: place, as: SIMD4<UInt64>.self)
+      changed =
+        (changed.isEmpty ? place : changed.lowerBound)..<place
+        + LedgerFormat.recordSize
+    }
+    try flush()
   }
 
   /// Writes a port's record: a lease, or, for `nil`, none.

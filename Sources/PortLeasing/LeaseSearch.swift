@@ -234,7 +234,10 @@ struct LeaseSearch {
   /// Whether there can be enough ports, at the end of a round, if all that is in
   /// use lingers.
   private var canSuffice: Bool {
-    found.count + pending.count + usage.inUse + damagedCount >= request.count
+    // Of a row, not all that are in use have been looked at.
+    request.isContiguous
+      || found.count + pending.count + usage.inUse + damagedCount
+        >= request.count
   }
 
   private mutating func look() -> Step {

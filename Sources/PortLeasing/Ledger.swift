@@ -34,6 +34,9 @@ package final class Ledger: Sendable {
   ) {
     store = LedgerStore(
       at: location, context: context, sparingForeignFiles: true, warn: warn)
+    if let unusable = location.unusable {
+      warn(.elsewhere(path: location.path, unusable: unusable))
+    }
   }
 
   package var location: LedgerLocation { store.location }
@@ -356,7 +359,12 @@ package final class Ledger: Sendable {
     for _ in 0..<100 {
       let pid = currentPID()
       let file =
-        if let kept = takeFile(openedBy: pid) { kept } else { try store.open() }
+        if let kept = takeFile(openedBy: pid) {
+          kept
+        } else {
+          // A new one is made once in a namespace's life: time to clear up.
+          try store.open { store.removeAbandonedLedgers() }
+        }
       guard
         try store.step({ () throws(Errno) in try file.lock(until: deadline) })
       else { throw store.locked }

@@ -8,6 +8,8 @@ package struct LedgerLocation: Hashable, Sendable {
   /// The directory of this user's that the file is in; `nil` where the user
   /// named the file and its directory is the user's business.
   let privateDirectory: String?
+  /// The better directory that could not be used, if there was one.
+  let unusable: String?
 
   /// Whether it is the one place for a user, and not a file that was named.
   var isPrivate: Bool { privateDirectory != nil }
@@ -21,6 +23,7 @@ package struct LedgerLocation: Hashable, Sendable {
     }
     self.path = path
     privateDirectory = nil
+    unusable = nil
   }
 
   /// The ledger of a server: one for an address, in a directory.
@@ -31,6 +34,7 @@ package struct LedgerLocation: Hashable, Sendable {
   package init(ofServerAt address: UnixAddress, in directory: String) {
     path = "\(directory)/\(Self.name(ofServerAt: address))"
     privateDirectory = nil
+    unusable = nil
   }
 
   /// The ledger of a server: one for an address, where a user's ledgers are.
@@ -52,6 +56,27 @@ package struct LedgerLocation: Hashable, Sendable {
   init(of path: String, besides other: LedgerLocation) {
     self.path = path
     privateDirectory = other.privateDirectory
+    unusable = other.unusable
+  }
+
+  /// The pid namespace in the name of a ledger that processes share.
+  ///
+  /// - Parameter name: The name of a file.
+  /// - Returns: `nil` where it is not such a name.
+  static func processNamespace(inName name: String) -> Namespace? {
+    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
+    guard 3...4 ~= parts.count, parts[0] == "ledger",
+      identifier(parts[1], after: "net") != nil,
+      let process = identifier(parts[2], after: "pid"),
+      parts.count == 3 || identifier(parts[3], after: "time") != nil
+    else { return nil }
+    return Namespace(identifier: process)
+  }
+
+  private static func identifier(
+    _ part: Substring, after kind: String
+  ) -> UInt32? {
+    part.hasPrefix(kind) ? UInt32(part.dropFirst(kind.count)) : nil
   }
 
   /// A file's name for an address: what can be read of it, and a number that
@@ -102,6 +127,7 @@ package struct LedgerLocation: Hashable, Sendable {
       let directory = "\(parent)/portpicker-\(user)"
       guard try Self.prepare(directory, for: user) else { continue }
       privateDirectory = directory
+      unusable = parent == parents.first ? nil : parents.first
       path =
         "\(directory)/\(name)-net\(context.network.identifier)"
         + "-pid\(context.process.identifier)"

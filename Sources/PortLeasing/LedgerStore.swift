@@ -22,7 +22,13 @@ struct LedgerStore: Sendable {
   }
 
   /// Opens the file, or makes it.
-  func open() throws(LeasingError) -> LedgerFile {
+  ///
+  /// - Parameter wasMade: Called where it was not there.
+  /// - Returns: The file, which is not locked.
+  /// - Throws: Why it can be neither opened nor made.
+  func open(
+    wasMade: () -> Void = {}
+  ) throws(LeasingError) -> LedgerFile {
     for _ in 0..<100 {
       do {
         return try LedgerFile(
@@ -38,6 +44,7 @@ struct LedgerStore: Sendable {
       try makeFile { temporary throws(Errno) in
         try renameFile(temporary, to: location.path)
       }
+      wasMade()
     }
     throw problem(.unstable)
   }
@@ -60,6 +67,46 @@ struct LedgerStore: Sendable {
     // A server that opens it in this moment finds, once it has the lock, that
     // the path names it no longer.
     try? removeFile(location.path)
+  }
+
+  /// Removes the ledgers beside this one that no process can need any more, because
+  /// their pid namespace is gone, or nobody alive in this one has a port in them.
+  ///
+  /// What cannot be told stays.
+  func removeAbandonedLedgers() {
+    guard let directory = location.privateDirectory,
+      let names = try? fileNames(in: directory)
+    else { return }
+    let own = FilePath(location.path).lastComponent?.string
+    // The rest is for the next time.
+    for name in names.filter({ $0 != own }).prefix(200) {
+      guard let namespace = LedgerLocation.processNamespace(inName: name) else {
+        continue
+      }
+      removeIfAbandoned("\(directory)/\(name)", of: namespace)
+    }
+  }
+
+  private func removeIfAbandoned(_ path: String, of namespace: Namespace) {
+    guard
+      let file = try? LedgerFile(
+        File(openingExisting: path), boot: context.boot),
+      (try? file.lock(until: Deadline(after: .zero))) == true,
+      let status = try? Stat(path, followTargetSymlink: false),
+      status.deviceID == file.device, status.inode == file.inode
+    else { return }
+    // While it is locked, nobody can write a lease into it.
+    if namespace == context.process {
+      guard let words = try? file.headerWords(),
+        let header = LedgerHeader(words), header.context.boot == context.boot,
+        header.context.time == context.time, !mayBeNeeded(file)
+      else { return }
+    } else {
+      guard let used = Namespace.processNamespacesInUse(),
+        !used.contains(namespace)
+      else { return }
+    }
+    try? removeFile(path)
   }
 
   /// Whether a ledger has leases of living processes, or records that may be

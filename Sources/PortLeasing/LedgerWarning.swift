@@ -7,6 +7,8 @@ package enum LedgerWarning: Hashable, Sendable {
   case truncated(path: String)
   /// The file was too long.
   case overlong(path: String)
+  /// The ledger is in a directory that is only the second choice.
+  case elsewhere(path: String, unusable: String)
 }
 
 extension LedgerWarning: CustomStringConvertible {
@@ -21,6 +23,10 @@ extension LedgerWarning: CustomStringConvertible {
         + "leases are lost are given out last"
     case .overlong(let path):
       "the ledger '\(path)' was too long; what stood behind it was cut off"
+    case .elsewhere(let path, let unusable):
+      "the ledger is '\(path)', because \(unusable) is missing or cannot be written "
+        + "to; processes that can use \(unusable) do not see its leases, so name one "
+        + "file for all in PORTPICKER_LEDGER"
     }
   }
 }

@@ -39,6 +39,9 @@ package final class ServerLedger {
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) throws(LeasingError) {
     store = LedgerStore(at: location, context: context, warn: warn)
+    if let unusable = location.unusable {
+      warn(.elsewhere(path: location.path, unusable: unusable))
+    }
     ports = pool.bounds
     let (file, ports) = (try Self.openLocked(store), ports)
     self.file = file

@@ -79,6 +79,82 @@ import Testing
 
   // MARK: The user's own directory
 
+  /// Uses the ledger of some namespaces, in the directory for this user's.
+  @discardableResult
+  private func useLedger(
+    process: Namespace, network: Namespace, by holder: ProcessIdentity = .a
+  ) throws -> String {
+    let context = LedgerContext(
+      boot: try bootIdentifier(), network: network, process: process)
+    let location = try LedgerLocation(
+      ofUser: getuid(), context: context, parents: [directory.path])
+    _ = try Ledger(at: location, context: context) { _ in }
+      .lease(pool, to: holder)
+    return location.path
+  }
+
+  @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
+  func ledgersOfNamespacesThatAreGoneAreRemoved() throws {
+    let own = try Namespace.process()
+    // From elsewhere it cannot be told.
+    guard own == .hostProcess else { return }
+    let other = try Command(
+      "/usr/bin/env",
+      ["unshare", "--pid", "--fork", "sh", "-c", "echo; exec sleep 1000"]
+    ).start()
+    defer { other.end() }
+    _ = try other.nextLine()
+    let child = try #require(
+      try String(
+        contentsOfFile: "/proc/\(other.pid)/task/\(other.pid)/children",
+        encoding: .utf8
+      ).split(separator: " ").first.flatMap { Int32($0) })
+    defer { kill(child, SIGKILL) }
+    var status = stat()
+    try #require(stat("/proc/\(child)/ns/pid", &status) == 0)
+    let living = Namespace(
+      identifier: UInt32(truncatingIfNeeded: status.st_ino))
+    let gone = Namespace(identifier: 1)
+    let network = try Namespace.network()
+
+    let needed = [
+      try useLedger(process: living, network: network),
+      // Of another network, with a lease of a process that lives.
+      try useLedger(
+        process: own, network: Namespace(identifier: 2),
+        by: ProcessIdentity.current()),
+      directory.file("portpicker-\(getuid())/ledger-of-mine"),
+    ]
+    try Data().write(to: URL(fileURLWithPath: needed[2]))
+    let useless = [
+      try useLedger(process: own, network: Namespace(identifier: 3)),
+      try useLedger(process: gone, network: network),
+    ]
+    for path in needed + useless {
+      #expect(FileManager.default.fileExists(atPath: path))
+    }
+    try useLedger(process: own, network: network)
+    for path in needed {
+      #expect(FileManager.default.fileExists(atPath: path), "\(path)")
+    }
+    for path in useless {
+      #expect(!FileManager.default.fileExists(atPath: path), "\(path)")
+    }
+  }
+
+  @Test func theSecondChoiceOfADirectoryIsSaid() throws {
+    let warnings = Collected<LedgerWarning>()
+    let missing = directory.file("missing")
+    let location = try locate(missing, directory.path)
+    _ = Ledger(at: location, context: .test) { warnings.add($0) }
+    #expect(
+      warnings.all == [.elsewhere(path: location.path, unusable: missing)])
+    _ = Ledger(at: try locate(directory.path, missing), context: .test) {
+      warnings.add($0)
+    }
+    #expect(warnings.all.count == 1)
+  }
+
   private func locate(_ parents: String...) throws -> LedgerLocation {
     try LedgerLocation(ofUser: getuid(), context: .test, parents: parents)
   }

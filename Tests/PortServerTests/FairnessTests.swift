@@ -130,4 +130,133 @@ import Testing
     #expect(
       try client.receiveAll() == "error malformed the line has no LF\n")
   }
+
+  // MARK: - How long others wait
+
+  /// Expects that a user's doings make others wait no more than ten times as long
+  /// as they do otherwise, at the median.
+  ///
+  /// - Parameters:
+  ///   - server: With hundreds of ports to lease.
+  ///   - disturb: What the user does, again and again, on a thread of its own.
+  ///   - sourceLocation: Where that is expected.
+  /// - Throws: What the system says, or that a port is refused.
+  private func expectNoHarm(
+    to server: RunningServer, from disturb: @escaping @Sendable () -> Void,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) throws {
+    let holder = try HolderProcess()
+    func median() throws -> Duration {
+      var times: [Duration] = []
+      for _ in 0..<101 {
+        times.append(
+          try ContinuousClock().measure {
+            try #require(try server.lease(for: holder.number) != nil)
+          })
+      }
+      return times.sorted()[50]
+    }
+    _ = try median()
+    // The machine may have been busy with something else.
+    for isLast in [false, true] {
+      let undisturbed = try median()
+      let isOver = Mutex(false)
+      let (start, end) = (
+        DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
+      )
+      Thread.detachNewThread {
+        disturb()
+        start.signal()
+        while !isOver.withLock({ $0 }) { disturb() }
+        end.signal()
+      }
+      start.wait()
+      let disturbed = Result { try median() }
+      isOver.withLock { $0 = true }
+      end.wait()
+      let with = try disturbed.get()
+      if with <= undisturbed * 10 { return }
+      #expect(
+        !isLast, "\(undisturbed), and \(with) with others",
+        sourceLocation: sourceLocation)
+    }
+  }
+
+  private func serverForMany(
+    _ arguments: [String] = []
+  ) throws -> RunningServer {
+    try RunningServer(
+      pool: "10000-13999",
+      ["--client-timeout", "600", "--max-clients-per-user", "1024"] + arguments)
+  }
+
+  @Test func connectionsThatTrickleHarmNobody() throws {
+    let server = try serverForMany()
+    let clients = try (0..<1000).map { _ in
+      try UnixClient(connectingTo: server.address)
+    }
+    let bytes = Array("version\n".utf8).map { String(UnicodeScalar($0)) }
+    let count = Mutex(0)
+    try expectNoHarm(to: server) {
+      let next = count.withLock { count in
+        count += 1
+        return bytes[(count - 1) % bytes.count]
+      }
+      for client in clients { try? client.send(next) }
+      if next == "\n" {
+        for client in clients { _ = try? client.receiveLine() }
+      }
+    }
+  }
+
+  @Test func connectionsThatDoNothingHarmNobody() throws {
+    let server = try serverForMany()
+    let clients = try (0..<1000).map { number in
+      let client = try UnixClient(connectingTo: server.address)
+      if number % 2 == 0 {
+        try client.send("version\nvers")
+        _ = try client.receiveLine()
+      }
+      return client
+    }
+    try expectNoHarm(to: server) { sched_yield() }
+    withExtendedLifetime(clients) {}
+  }
+
+  @Test func listsHarmNobody() throws {
+    let server = try serverForMany()
+    let client = try UnixClient(connectingTo: server.address)
+    for _ in 0..<20 {
+      try client.send("lease count=150\n")
+      #expect(try client.receiveLine().hasPrefix("ok "))
+    }
+    let clients = try (0..<100).map { _ in
+      let client = try UnixClient(connectingTo: server.address)
+      try client.send("leases\n")
+      return client
+    }
+    try expectNoHarm(to: server) {
+      for client in clients {
+        // Whole lists, one behind the other.
+        if (try? client.receive(atMost: 1 << 16)) != nil {
+          try? client.send("leases\n")
+        }
+      }
+    }
+  }
+
+  @Test(.enabled(if: canStartUnreadable, "needs /dev/fuse, and root"))
+  func aHolderThatCannotBeReadHarmsNobody() throws {
+    let server = try serverForMany()
+    let holder = cts_start_unreadable()
+    try #require(holder > 0)
+    defer { cts_end(holder) }
+    let address = server.address
+    #expect(try server.lease(for: holder) != nil)
+    let client = try UnixClient(connectingTo: address)
+    try expectNoHarm(to: server) {
+      try? client.send("leases\n")
+      while let line = try? client.receiveLine(), !line.hasPrefix("ok ") {}
+    }
+  }
 }

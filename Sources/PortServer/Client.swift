@@ -9,6 +9,8 @@ final class Client {
   let connection: UnixConnection
   /// Who connected.
   var peer: Peer
+  /// Where it stands among its user's.
+  var place = 0
   var reader: RequestReader
   /// What it has not taken yet of what it was answered.
   private var output: [UInt8] = []

@@ -4,7 +4,8 @@ import SystemPackage
 /// The clients that are waited for, and which of them makes room for another.
 struct ConnectedClients {
   private var byNumber: [Int32: Client] = [:]
-  private var numbersByUser: [UInt32: Set<Int32>] = [:]
+  /// In no order; each client knows its place.
+  private var byUser: [UInt32: [Client]] = [:]
 
   var count: Int { byNumber.count }
 
@@ -17,22 +18,26 @@ struct ConnectedClients {
   subscript(number: Int32) -> Client? { byNumber[number] }
 
   /// How many are a user's.
-  func count(of user: UInt32) -> Int { numbersByUser[user]?.count ?? 0 }
+  func count(of user: UInt32) -> Int { byUser[user]?.count ?? 0 }
 
   mutating func add(_ client: Client) {
-    let number = client.connection.raw.rawValue
-    byNumber[number] = client
-    numbersByUser[client.user, default: []].insert(number)
+    byNumber[client.connection.raw.rawValue] = client
+    client.place = count(of: client.user)
+    byUser[client.user, default: []].append(client)
   }
 
   mutating func remove(_ client: Client) {
     let number = client.connection.raw.rawValue
-    guard byNumber[number] === client else { return }
+    guard byNumber[number] === client,
+      let user = byUser.index(forKey: client.user)
+    else { return }
     byNumber[number] = nil
-    let index = numbersByUser.index(forKey: client.user)
-    guard let index else { return }
-    numbersByUser.values[index].remove(number)
-    if numbersByUser.values[index].isEmpty { numbersByUser.remove(at: index) }
+    // The last one takes its place.
+    if let last = byUser.values[user].popLast(), last !== client {
+      byUser.values[user][client.place] = last
+      last.place = client.place
+    }
+    if byUser.values[user].isEmpty { byUser.remove(at: user) }
   }
 
   /// The client that has asked for nothing for longest.
@@ -44,7 +49,7 @@ struct ConnectedClients {
   /// one that has asked for nothing for longest, or else has been waited for
   /// longest.
   func first(of user: UInt32) -> Client? {
-    numbersByUser[user]?.lazy.compactMap { byNumber[$0] }.min {
+    byUser[user]?.min {
       $0.isIdle == $1.isIdle ? $0.deadline < $1.deadline : $0.isIdle
     }
   }

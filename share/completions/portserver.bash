@@ -164,8 +164,8 @@ _portserver() {
 
     local -a repeating_flags=()
     local -a non_repeating_flags=(--no-state --allow-foreign-pids --verbose --debug --version -h --help)
-    local -a repeating_options=()
-    local -a non_repeating_options=(--pool --portserver_static_pool --address --portserver_address --portserver_unix_socket_address --socket-mode --state --max-ports-per-process --max-ports-per-user --max-clients --client-timeout)
+    local -a repeating_options=(--address --portserver_address --portserver_unix_socket_address)
+    local -a non_repeating_options=(--pool --portserver_static_pool --socket-mode --state --max-ports-per-process --max-ports-per-user --max-clients --max-clients-per-user --client-timeout)
     __portserver_offer_flags_options 0
 
     # Offer option value completions
@@ -191,6 +191,9 @@ _portserver() {
         return
         ;;
     '--max-clients')
+        return
+        ;;
+    '--max-clients-per-user')
         return
         ;;
     '--client-timeout')

@@ -20,7 +20,7 @@ function __portserver_parse_tokens -S
     set -l unparsed_tokens (__portserver_tokens -pc)
     switch $unparsed_tokens[1]
     case 'portserver'
-        __portserver_parse_subcommand 0 'pool=' 'address=' 'socket-mode=' 'state=' 'no-state' 'allow-foreign-pids' 'max-ports-per-process=' 'max-ports-per-user=' 'max-clients=' 'client-timeout=' 'verbose' 'debug' 'version' 'h/help'
+        __portserver_parse_subcommand 0 'pool=' 'address=+' 'socket-mode=' 'state=' 'no-state' 'allow-foreign-pids' 'max-ports-per-process=' 'max-ports-per-user=' 'max-clients=' 'max-clients-per-user=' 'client-timeout=' 'verbose' 'debug' 'version' 'h/help'
         switch $unparsed_tokens[1]
         case 'help'
             __portserver_parse_subcommand -r 1 'version'
@@ -78,14 +78,15 @@ end
 
 complete -c 'portserver' -f
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" pool portserver_static_pool' -l 'pool' -l 'portserver_static_pool' -d 'The ports to lease: ports and ranges, such as 15000-19999,30000.' -rfka ''
-complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" address portserver_address portserver_unix_socket_address' -l 'address' -l 'portserver_address' -l 'portserver_unix_socket_address' -d 'Where to listen: the path of a unix socket, or @NAME in the abstract namespace. (default: @unittest-portserver, or the socket that systemd hands over)' -rF
+complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver"' -l 'address' -l 'portserver_address' -l 'portserver_unix_socket_address' -d 'Where to listen: the path of a unix socket, or @NAME in the abstract namespace; several if repeated. (default: @unittest-portserver, or the sockets that systemd hands over)' -rF
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" socket-mode' -l 'socket-mode' -d 'The permissions of the socket file, in octal. (default: 666)' -rfka ''
-complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" state' -l 'state' -d 'The file in which leases are written down, so that they outlive this server: an absolute path. (default: one for the address, in $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)' -rF
+complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" state' -l 'state' -d 'The file in which leases are written down, so that they outlive this server: an absolute path. (default: one for the first address, in $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)' -rF
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" no-state' -l 'no-state' -d 'Write no leases down: they end with this server.'
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" allow-foreign-pids' -l 'allow-foreign-pids' -d 'Lease ports to other users\' processes, too, for everybody.'
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" max-ports-per-process' -l 'max-ports-per-process' -d 'How many ports a process may have. (default: no limit)' -rfka ''
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" max-ports-per-user' -l 'max-ports-per-user' -d 'How many ports a user may have asked for. (default: no limit)' -rfka ''
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" max-clients' -l 'max-clients' -d 'How many clients are served at a time; further ones wait.' -rfka ''
+complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" max-clients-per-user' -l 'max-clients-per-user' -d 'How many of them may be a user\'s; then others of the same user\'s make room. (default: a quarter)' -rfka ''
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" client-timeout' -l 'client-timeout' -d 'How long a client may take to send its request.' -rfka ''
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" verbose' -l 'verbose' -d 'Log each lease.'
 complete -c 'portserver' -n '__portserver_should_offer_completions_for_flags_or_options "portserver" debug' -l 'debug' -d 'Log everything.'

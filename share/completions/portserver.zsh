@@ -42,14 +42,15 @@ _portserver() {
     local -i ret=1
     local -ar arg_specs=(
         '(--pool --portserver_static_pool)'{--pool,--portserver_static_pool}'[The ports to lease\: ports and ranges, such as 15000-19999,30000.]:RANGES:'
-        '(--address --portserver_address --portserver_unix_socket_address)'{--address,--portserver_address,--portserver_unix_socket_address}'[Where to listen\: the path of a unix socket, or @NAME in the abstract namespace. (default\: @unittest-portserver, or the socket that systemd hands over)]:ADDRESS:_files'
+        '*'{--address,--portserver_address,--portserver_unix_socket_address}'[Where to listen\: the path of a unix socket, or @NAME in the abstract namespace; several if repeated. (default\: @unittest-portserver, or the sockets that systemd hands over)]:ADDRESS:_files'
         '--socket-mode[The permissions of the socket file, in octal. (default\: 666)]:MODE:'
-        '--state[The file in which leases are written down, so that they outlive this server\: an absolute path. (default\: one for the address, in $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)]:PATH:_files'
+        '--state[The file in which leases are written down, so that they outlive this server\: an absolute path. (default\: one for the first address, in $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)]:PATH:_files'
         '--no-state[Write no leases down\: they end with this server.]'
         '--allow-foreign-pids[Lease ports to other users'\'' processes, too, for everybody.]'
         '--max-ports-per-process[How many ports a process may have. (default\: no limit)]:N:'
         '--max-ports-per-user[How many ports a user may have asked for. (default\: no limit)]:N:'
         '--max-clients[How many clients are served at a time; further ones wait.]:N:'
+        '--max-clients-per-user[How many of them may be a user'\''s; then others of the same user'\''s make room. (default\: a quarter)]:N:'
         '--client-timeout[How long a client may take to send its request.]:SECONDS:'
         '--verbose[Log each lease.]'
         '--debug[Log everything.]'

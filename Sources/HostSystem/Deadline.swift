@@ -24,6 +24,9 @@ package struct Deadline: Comparable, Sendable {
     return Int32(clamping: (nanoseconds - now - 1) / 1_000_000 + 1)
   }
 
+  /// The moment as pthread_cond_timedwait(3) takes it.
+  var systemTime: timespec { Duration.nanoseconds(nanoseconds).timespec }
+
   /// Whether the deadline has passed.
   package var hasPassed: Bool { Self.now >= nanoseconds }
 

@@ -58,3 +58,19 @@ func isReadable(_ descriptor: FileDescriptor) -> Bool {
     fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
   return poll(&events, 1, 0) > 0
 }
+
+/// Waits until there is something to read from a descriptor, or nobody is there any
+/// more to send it (poll(2)).
+///
+/// - Returns: Whether that came before the deadline.
+package func waitUntilReadable(
+  _ descriptor: FileDescriptor, _ deadline: Deadline
+) -> Bool {
+  var events = pollfd(
+    fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
+  while true {
+    let count = poll(&events, 1, deadline.remainingMilliseconds)
+    if count > 0 { return true }
+    if count == 0 || errno != EINTR { return false }
+  }
+}

@@ -26,6 +26,11 @@ package struct UnixStream: ~Copyable, Sendable {
     return stream
   }
 
+  /// Who listened at the address when the connection was made.
+  package var peer: PeerCredentials {
+    get throws(Errno) { try PeerCredentials(of: descriptor.raw) }
+  }
+
   /// Sends all of the bytes.
   ///
   /// - Throws: What `send(2)` says, or `Errno.timedOut`. `SIGPIPE` is never

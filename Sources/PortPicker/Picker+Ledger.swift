@@ -152,9 +152,10 @@ extension Picker {
         "/proc cannot be read: \(error); mount it (mount -t proc proc /proc)",
         error)
     }
+    let named = try environmentText("PORTPICKER_LEDGER", .invalidArgument)
     return try convertingErrors { () throws(LeasingError) in
       let location =
-        if let path = environmentVariable("PORTPICKER_LEDGER") {
+        if let path = named {
           try LedgerLocation(namedByUser: path)
         } else {
           try LedgerLocation(ofUser: effectiveUserID(), context: context)

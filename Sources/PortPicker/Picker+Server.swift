@@ -32,20 +32,26 @@ extension Picker {
   ) throws(PortPickerError) -> Answer? {
     let clients = try serverClients(options)
     let isRequired = try Self.requiresServer(options)
-    for (index, client) in clients.enumerated() {
+    var failures: [PortPickerError] = []
+    func warn(_ next: String) {
+      if failures.isEmpty { return }
+      let texts = failures.map { "\($0). " }.joined()
+      Warnings.sayOnce(
+        .fallback,
+        "\(texts)\(consequence) \(next) instead; with "
+          + "PORTPICKER_REQUIRE_SERVER=1 that is an error")
+    }
+    for client in clients {
       do throws(PortPickerError) {
-        return try ask(client)
+        let answer = try ask(client)
+        warn("the server of PORTSERVER_ADDRESS")
+        return answer
       } catch {
         if isRequired { throw error }
-        let isLast = index == clients.count - 1
-        Warnings.sayOnce(
-          .fallback,
-          "\(error). \(consequence) "
-            + (isLast
-              ? "this user's own ledger" : "the server of PORTSERVER_ADDRESS")
-            + " instead; with PORTPICKER_REQUIRE_SERVER=1 that is an error")
+        failures.append(error)
       }
     }
+    warn("this user's own ledger")
     return nil
   }
 
@@ -57,9 +63,7 @@ extension Picker {
     _ options: PickOptions
   ) throws(PortPickerError) -> [PortServerClient] {
     let isRequired = try Self.requiresServer(options)
-    let clients = try options.source.addresses.map {
-      address throws(PortPickerError) in try PortServerClient(at: address)
-    }
+    let clients = try options.source.clients()
     if clients.isEmpty, isRequired {
       throw PortPickerError(
         .invalidServerAddress,
@@ -85,28 +89,29 @@ extension Picker {
   private func lease(
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick {
+    let limit = TimeLimit(request.options.timeout)
     // One port is had from every server, and with one message less. By version 1
     // the number 1 is no process, though it is a container's main one.
     if request.count > 1 || holder.isOwn && holder.pid == 1,
-      let pick = try leaseSeveral(request, holder, from: client)
+      let pick = try leaseSeveral(request, holder, from: client, limit)
     {
       return pick
     }
-    return try leaseOneByOne(request, holder, from: client)
+    return try leaseOneByOne(request, holder, from: client, limit)
   }
 
   /// Asks by version 2 of the protocol: all ports or none.
   ///
   /// - Returns: `nil` where the server knows only version 1.
   private func leaseSeveral(
-    _ request: PickRequest, _ holder: Holder, from client: PortServerClient
+    _ request: PickRequest, _ holder: Holder, from client: PortServerClient,
+    _ limit: TimeLimit
   ) throws(PortPickerError) -> Pick? {
     let conditions = HostConditions(
       keepingSocketsFor: request.use, in: network)
     let place = ServedPort(client: client, holder)
     var lease = try ServerLease(
-      of: client, for: holder.isOwn ? nil : holder.pid,
-      timeout: request.options.timeout)
+      of: client, for: holder.isOwn ? nil : holder.pid, within: limit)
     var ports: [UInt16] = []
     var unusable: [UInt16] = []
     var failures: [UInt16] = []
@@ -152,7 +157,7 @@ extension Picker {
     if ports.isEmpty { return }
     guard
       var conversation = try? ServerConversation(
-        with: place.client, timeout: .seconds(1))
+        with: place.client, within: TimeLimit(.seconds(1)))
     else { return }
     try? inParts(ports) { part throws(PortPickerError) in
       _ = try conversation.ask(.returnPorts(part, pid: place.pid))
@@ -164,12 +169,12 @@ extension Picker {
   /// Where one is refused, those before it stay with this process, as that
   /// version has no way to give them back.
   private func leaseOneByOne(
-    _ request: PickRequest, _ holder: Holder, from client: PortServerClient
+    _ request: PickRequest, _ holder: Holder, from client: PortServerClient,
+    _ limit: TimeLimit
   ) throws(PortPickerError) -> Pick {
     if request.isContiguous, request.count > 1 {
       throw client.tooOld(
-        "has no ports in a row; ask for them one by one, or unset "
-          + "PORTSERVER_ADDRESS")
+        "has no ports in a row; ask for them one by one, or \(client.advice)")
     }
     let conditions = HostConditions(
       keepingSocketsFor: request.use, in: network)
@@ -177,8 +182,7 @@ extension Picker {
     var unusable: [UInt16] = []
     do throws(PortPickerError) {
       while ports.count < request.count {
-        let port = try client.lease(
-          for: holder.pid, timeout: request.options.timeout)
+        let port = try leaseOne(holder, from: client, limit)
         if ports.contains(port) || unusable.contains(port) {
           throw PortPickerError(
             .serverReplyMalformed,
@@ -203,18 +207,35 @@ extension Picker {
       isFromServer: true, picker: self)
   }
 
+  /// Asks for a port by version 1 of the protocol, and, where that is refused, by
+  /// version 2, for the reason.
+  private func leaseOne(
+    _ holder: Holder, from client: PortServerClient, _ limit: TimeLimit
+  ) throws(PortPickerError) -> UInt16 {
+    if let port = try client.lease(for: holder.pid, within: limit) {
+      return port
+    }
+    var lease = try ServerLease(
+      of: client, for: holder.isOwn ? nil : holder.pid, within: limit)
+    // By now there may be one.
+    guard let ports = try lease.take(1, isContiguous: false) else {
+      throw client.refusal(of: holder.pid)
+    }
+    return ports[0]
+  }
+
   /// Gives ports back to the server that they are from.
   ///
   /// A server that cannot take back what this process has, because it knows only
-  /// version 1 of the protocol or does not answer, leaves it to this process to
-  /// use again.
+  /// version 1 of the protocol, does not answer or refuses, leaves it to this
+  /// process to use again.
   func giveBack(
     _ ports: [UInt16], to place: ServedPort, timeout: Duration
   ) throws(PortPickerError) {
     var kept = ports[...]
     do throws(PortPickerError) {
       var conversation = try ServerConversation(
-        with: place.client, timeout: timeout)
+        with: place.client, within: TimeLimit(timeout))
       while let port = kept.popFirst() {
         // From now on it may be somebody else's, whether an answer comes or not.
         // It names the process: if that has ended, the port may be another's.
@@ -224,7 +245,14 @@ extension Picker {
         case .refused(let error)
         where error.code == .notLeased || error.code == .noSuchProcess:
           break
-        case .refused(let error): throw place.client.failure(error)
+        case .refused(let error):
+          let error = place.client.failure(error)
+          guard place.isOwn else { throw error }
+          // It is still leased to this process.
+          gotFree([port])
+          Warnings.say(
+            "\(error). Port \(port) stays this process's own, to be picked "
+              + "again")
         case .versionOneOnly:
           if place.isOwn { gotFree([port] + kept) }
           return
@@ -278,13 +306,33 @@ extension Picker.ServedPort {
 
 extension PortSource {
   /// The servers to ask, one after another.
-  fileprivate var addresses: [String] {
-    let ambient = environmentVariable("PORTSERVER_ADDRESS")
-    switch kind {
-    case .ledger: return []
-    case .server(let address) where !address.isEmpty && address != ambient:
-      return [address] + (ambient.map { [$0] } ?? [])
-    case .server, .environment: return ambient.map { [$0] } ?? []
+  ///
+  /// - Throws: `invalidServerAddress`.
+  fileprivate func clients() throws(PortPickerError) -> [PortServerClient] {
+    if kind == .ledger { return [] }
+    let ambient = try environmentText(
+      "PORTSERVER_ADDRESS", .invalidServerAddress)
+    var clients: [PortServerClient] = []
+    if case .server(let address) = kind, !address.isEmpty, address != ambient {
+      clients.append(try PortServerClient(at: address))
     }
+    if let ambient {
+      clients.append(try PortServerClient(at: ambient, isAmbient: true))
+    }
+    return clients
+  }
+}
+
+/// The value of an environment variable that has to be text.
+///
+/// - Throws: An error with the code where it is not UTF-8.
+func environmentText(
+  _ name: String, _ code: PortPickerError.Code
+) throws(PortPickerError) -> String? {
+  do throws(Errno) {
+    return try HostSystem.environmentText(name)
+  } catch {
+    throw PortPickerError(
+      code, "\(name) is not UTF-8, so it names nothing; correct it", error)
   }
 }

@@ -10,7 +10,7 @@ extension Picker {
     let named = try PickRequest(options: options).validatedPool()
     let answer = try askServers(of: options, "This is the status of") {
       client throws(PortPickerError) in
-      (client, try client.status(within: options.timeout))
+      (client, try client.status(within: options.timeout, commandLines))
     }
     guard let (client, status) = answer else {
       return try ledgerStatus(named ?? conditions.defaultPool, options.timeout)
@@ -30,7 +30,7 @@ extension Picker {
   ) throws(PortPickerError) -> PortSourceStatus? {
     try askServers(of: options, "This is the status of") {
       client throws(PortPickerError) in
-      try client.status(within: options.timeout)
+      try client.status(within: options.timeout, commandLines)
     } ?? nil
   }
 
@@ -54,52 +54,36 @@ extension Picker {
     var found: [(lease: PortLease, origin: String)] = []
     let served = try askServers(of: options, "Leases are those of") {
       client throws(PortPickerError) in
-      try client.leases(of: ports, within: options.timeout)
-        .map { ($0, "server") }
+      try client.leases(of: ports, within: TimeLimit(options.timeout))
+        .leases(commandLines).map { ($0, "server") }
     }
     if let served { found += served }
     do throws(PortPickerError) {
       let wanted = Set(ports)
-      for (port, lease) in try ledgerContents(options.timeout).leases
-      where wanted.contains(port) {
-        found.append((PortLease(port, lease), "ledger"))
-      }
+      let leases = try ledgerContents(options.timeout).leases
+        .filter { wanted.contains($0.port) }
+      found += portLeases(leases).map { ($0, "ledger") }
     } catch {
       Warnings.say("\(error)")
     }
     return found
   }
 
-  /// Gives ports back, whichever of this user's processes has them.
-  ///
-  /// - Returns: Those that nobody had.
-  package func giveBackLeases(
-    of ports: [UInt16], _ options: PickOptions
-  ) throws(PortPickerError) -> [UInt16] {
-    _ = try PickRequest(options: options).validatedPool()
-    let answer = try askServers(of: options, "The ports go back to") {
-      client throws(PortPickerError) in
-      try client.giveBack(ports, within: options.timeout)
+  /// Ports that are leased, by the servers that are named and in the ledger, as far
+  /// as that can be told in time; nothing is said about the rest.
+  package func leasedPorts(within timeout: Duration) -> [UInt16] {
+    var ports: Set<UInt16> = []
+    for client in (try? serverClients(PickOptions())) ?? [] {
+      let leases = try? client.leases(of: nil, within: TimeLimit(timeout))
+      ports.formUnion(leases?.lines.map(\.port) ?? [])
     }
-    let rest = answer?.unknown ?? ports
-    let unknown = rest.isEmpty ? [] : try giveBackInLedger(rest, options)
-    if let refusal = answer?.refusal { throw refusal }
-    return unknown
+    if let contents = try? ledgerContents(timeout) {
+      ports.formUnion(contents.leases.map(\.port))
+    }
+    return ports.sorted()
   }
 
-  /// - Returns: Those that nobody had.
-  private func giveBackInLedger(
-    _ ports: [UInt16], _ options: PickOptions
-  ) throws(PortPickerError) -> [UInt16] {
-    let ledger = try openLedger()
-    let deadline = Deadline(after: options.timeout)
-    let returned = try convertingErrors { () throws(LeasingError) in
-      try ledger.giveBack(ports, isAlive: \.isAlive, deadline: deadline)
-    }
-    return ports.filter { !returned.contains($0) }
-  }
-
-  private func ledgerContents(
+  func ledgerContents(
     _ timeout: Duration
   ) throws(PortPickerError) -> Ledger.Contents {
     let ledger = try openLedger()
@@ -127,28 +111,59 @@ extension Picker {
     return PortSourceStatus(
       origin: .ledger(path: try openLedger().location.path),
       pool: pool.ranges.map { Int($0.lowerBound)...Int($0.upperBound) },
-      leases: leases.map { PortLease($0.port, $0.lease) },
+      leases: portLeases(leases),
       inUseCount: inUse.count, statistics: [:])
   }
 }
 
-extension PortLease {
-  /// A lease from the ledger.
-  fileprivate init(_ port: UInt16, _ lease: Lease) {
+extension Picker {
+  /// Leases of the ledger, with what their holders are.
+  private func portLeases(
+    _ leases: [(port: UInt16, lease: Lease)]
+  ) -> [PortLease] {
+    let commands = commandLines.commandLines(
+      of: Set(leases.map(\.lease.holder.pid)))
     let now = nanosecondsSinceBoot()
-    self.init(
-      port: Int(port), pid: lease.holder.pid, user: lease.user,
-      age: .nanoseconds(
-        Int64(clamping: now - min(now, lease.leasedAt))),
-      command: knownCommand(commandLine(ofProcess: lease.holder.pid)))
+    return leases.map { port, lease in
+      PortLease(
+        port: Int(port), pid: lease.holder.pid, user: lease.user,
+        age: .nanoseconds(Int64(clamping: now - min(now, lease.leasedAt))),
+        command: knownCommand(commands[lease.holder.pid] ?? "?"))
+    }
+  }
+}
+
+/// What a server says of leases.
+struct ServedLeases {
+  var lines: [LeaseLine] = []
+  /// Whether the server's pids are ours.
+  var sharesProcesses = false
+
+  /// The leases, with what their holders are.
+  ///
+  /// A server knows the names of processes alone. Their command lines are read
+  /// here, where the process with that number has that name here as well.
+  func leases(_ reader: CommandLineReader) -> [PortLease] {
+    var pids: Set<Int32> = []
+    if sharesProcesses {
+      for line in lines where !pids.contains(line.pid) {
+        let name = processName(ofProcess: line.pid)
+        if name != "?", asciiText(name) == line.command {
+          pids.insert(line.pid)
+        }
+      }
+    }
+    let commands = reader.commandLines(of: pids)
+    return lines.map { line in
+      PortLease(
+        port: Int(line.port), pid: line.pid, user: line.user,
+        age: .milliseconds(Int64(line.age) * 100),
+        command: knownCommand(commands[line.pid] ?? line.command))
+    }
   }
 
-  /// A lease from a server.
-  fileprivate init(_ line: LeaseLine) {
-    self.init(
-      port: Int(line.port), pid: line.pid, user: line.user,
-      age: .milliseconds(Int64(line.age) * 100),
-      command: knownCommand(line.command))
+  private func asciiText(_ text: String) -> String {
+    String(decoding: asciiLine(text).dropLast(), as: UTF8.self)
   }
 }
 
@@ -161,9 +176,10 @@ extension PortServerClient {
   ///
   /// - Returns: `nil` where it knows only version 1 of the protocol.
   fileprivate func status(
-    within timeout: Duration
+    within timeout: Duration, _ reader: CommandLineReader
   ) throws(PortPickerError) -> PortSourceStatus? {
-    var conversation = try ServerConversation(with: self, timeout: timeout)
+    var conversation = try ServerConversation(
+      with: self, within: TimeLimit(timeout))
     guard let version = try words(of: conversation.ask(.version)) else {
       return nil
     }
@@ -184,60 +200,43 @@ extension PortServerClient {
         guard fields.count == 2, let value = Int(fields[1]) else { return }
         statistics[String(fields[0])] = value
       })
-    var leases: [PortLease] = []
+    var leases = ServedLeases(sharesProcesses: conversation.sharesProcesses)
     _ = try words(
       of: conversation.ask(.leases([])) { line throws(PortPickerError) in
-        leases.append(PortLease(try lease(line)))
+        leases.lines.append(try lease(line))
       })
     return PortSourceStatus(
       origin: .server(address: address.text, version: version[1]),
-      pool: ranges, leases: leases,
+      pool: ranges, leases: leases.leases(reader),
       inUseCount: statistics["ports-in-use"] ?? 0, statistics: statistics)
   }
 
   /// Asks a server who has some ports.
-  fileprivate func leases(
-    of ports: [UInt16], within timeout: Duration
-  ) throws(PortPickerError) -> [PortLease] {
-    var conversation = try ServerConversation(with: self, timeout: timeout)
-    var leases: [PortLease] = []
-    try inParts(ports) { part throws(PortPickerError) in
+  ///
+  /// - Parameters:
+  ///   - ports: The ports; `nil` for all.
+  ///   - limit: How long it may take.
+  ///   - lack: What version 1 of the protocol has not.
+  /// - Returns: The leases.
+  /// - Throws: Also that the server knows only that version.
+  func leases(
+    of ports: [UInt16]?, within limit: TimeLimit,
+    _ lack: String = "cannot be asked for leases"
+  ) throws(PortPickerError) -> ServedLeases {
+    var conversation = try ServerConversation(with: self, within: limit)
+    var leases = ServedLeases(sharesProcesses: conversation.sharesProcesses)
+    func list(_ part: [UInt16]) throws(PortPickerError) {
       let answer = try conversation.ask(.leases(part)) {
         line throws(PortPickerError) in
-        leases.append(PortLease(try lease(line)))
+        leases.lines.append(try lease(line))
       }
       guard try words(of: answer) != nil else {
-        throw tooOld("cannot be asked for leases")
+        throw tooOld(lack)
       }
     }
+    // None stand for all.
+    if let ports { try inParts(ports, list) } else { try list([]) }
     return leases
-  }
-
-  /// Gives ports back.
-  ///
-  /// - Returns: Those that the server has no lease of, and why it did not take
-  ///   back another one, if it did not.
-  fileprivate func giveBack(
-    _ ports: [UInt16], within timeout: Duration
-  ) throws(PortPickerError) -> (unknown: [UInt16], refusal: PortPickerError?) {
-    var conversation = try ServerConversation(with: self, timeout: timeout)
-    var unknown: [UInt16] = []
-    var refusal: PortPickerError?
-    for port in ports {
-      switch try conversation.ask(.returnPorts([port], pid: nil)) {
-      case .done: break
-      case .refused(let error) where error.code == .notLeased:
-        unknown.append(port)
-      case .refused(let error):
-        // The port makes sense; it is the server that does not take it.
-        refusal = PortPickerError(.serverRefused, failure(error).description)
-      case .versionOneOnly:
-        throw tooOld(
-          "has no way to give ports back; they come back when their "
-            + "process ends")
-      }
-    }
-    return (unknown, refusal)
   }
 
   /// The words behind `ok`; `nil` where the server knows only version 1.

@@ -1,4 +1,4 @@
-import HostSystem
+package import HostSystem
 import PortLeasing
 import Synchronization
 import SystemPackage
@@ -31,6 +31,7 @@ package final class Picker: Sendable {
   private let state = ForkableMutex(State())
   private let ledger = AtomicLazyReference<Ledger>()
   private let knownConditions = AtomicLazyReference<NetworkConditions>()
+  private let knownCommandLines = AtomicLazyReference<CommandLineReader>()
   /// Whether there have ever been ports that this process may use again.
   private let hadFreePorts = Atomic(false)
 
@@ -236,6 +237,12 @@ extension Picker {
   /// What the kernel does with ports, as it was when it was first asked.
   var conditions: NetworkConditions {
     knownConditions.load() ?? knownConditions.storeIfNil(NetworkConditions())
+  }
+
+  /// What reads the command lines of holders.
+  package var commandLines: CommandLineReader {
+    knownCommandLines.load()
+      ?? knownCommandLines.storeIfNil(CommandLineReader())
   }
 
   /// The user's ledger, opened when it is first needed.

@@ -7,7 +7,7 @@ import SystemPackage
 struct ServerConversation: ~Copyable {
   private let client: PortServerClient
   private let stream: UnixStream
-  private let timeout: Duration
+  private let limit: TimeLimit
   /// What has arrived and not been read.
   private var bytes: [UInt8] = []
   /// Whether the server has answered anything.
@@ -17,18 +17,18 @@ struct ServerConversation: ~Copyable {
   ///
   /// - Parameters:
   ///   - client: The server.
-  ///   - timeout: How long the whole conversation may take.
+  ///   - limit: How long the whole conversation may take.
   /// - Throws: `serverUnreachable`, `serverTimedOut`.
   init(
-    with client: PortServerClient, timeout: Duration
+    with client: PortServerClient, within limit: TimeLimit
   ) throws(PortPickerError) {
     self.client = client
-    self.timeout = timeout
+    self.limit = limit
     do throws(Errno) {
       stream = try UnixStream.connect(
-        to: client.address, deadline: Deadline(after: timeout))
+        to: client.address, deadline: limit.deadline)
     } catch {
-      throw client.failure(error, within: timeout)
+      throw client.failure(error, within: limit)
     }
   }
 
@@ -99,7 +99,12 @@ struct ServerConversation: ~Copyable {
     }
   }
 
+  /// Whether the server's pids are this process's: it is in the same pid namespace.
+  var sharesProcesses: Bool {
+    (try? stream.peer).map { isInOwnNamespace($0.pid) } ?? false
+  }
+
   private func failure(_ error: Errno) -> PortPickerError {
-    client.failure(error, within: timeout)
+    client.failure(error, within: limit)
   }
 }

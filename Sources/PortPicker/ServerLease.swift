@@ -15,14 +15,14 @@ struct ServerLease: ~Copyable {
   /// - Parameters:
   ///   - client: The server.
   ///   - pid: Who the ports are for; `nil` for this process.
-  ///   - timeout: How long everything may take together.
+  ///   - limit: How long everything may take together.
   /// - Throws: `serverUnreachable`, `serverTimedOut`.
   init(
-    of client: PortServerClient, for pid: Int32?, timeout: Duration
+    of client: PortServerClient, for pid: Int32?, within limit: TimeLimit
   ) throws(PortPickerError) {
     self.client = client
     self.pid = pid
-    conversation = try ServerConversation(with: client, timeout: timeout)
+    conversation = try ServerConversation(with: client, within: limit)
   }
 
   /// Leases some more ports.
@@ -42,7 +42,7 @@ struct ServerLease: ~Copyable {
       throw PortPickerError(
         .serverRefused,
         "a port server gives at most \(limit) ports in a row, not \(count); "
-          + "ask for fewer, or unset PORTSERVER_ADDRESS")
+          + "ask for fewer, or \(client.advice)")
     }
     var taken: [UInt16] = []
     while taken.count < count {
@@ -63,9 +63,11 @@ struct ServerLease: ~Copyable {
       case .refused(let error) where error.code == .exhausted:
         throw PortPickerError(
           .poolExhausted,
-          "the port server at '\(client.address.text)' has no \(count) ports "
-            + "left\(isContiguous ? " in a row" : ""): \(error.text); end "
-            + "processes that hold ports, or unset PORTSERVER_ADDRESS")
+          "the port server at '\(client.address.text)' has no "
+            + (count == 1 ? "port left" : "\(count) ports left")
+            + (isContiguous && count > 1 ? " in a row" : "")
+            + ": \(error.text); end processes that hold ports, or "
+            + client.advice)
       case .refused(let error): throw client.failure(error)
       case .versionOneOnly: return nil
       }
@@ -98,12 +100,11 @@ extension PortServerClient {
     let advice =
       switch error.code {
       case .exhausted:
-        "end processes that hold ports, or unset "
-          + "PORTSERVER_ADDRESS"
+        "end processes that hold ports, or \(self.advice)"
       case .noSuchProcess: "name a process that runs"
       case .notPermitted: "ask as the user that it belongs to"
       case .limit: "give ports back, or have the limit raised"
-      default: "see its log, or unset PORTSERVER_ADDRESS"
+      default: "see its log, or \(self.advice)"
       }
     return PortPickerError(
       code,

@@ -10,7 +10,7 @@ import PortProtocol
 enum ArgumentText {
   /// A pid, as Python's `int()` reads one, for that is how the original reads
   /// it.
-  static func pid(_ text: String) throws(PortPickerError) -> Int32 {
+  static func holder(_ text: String) throws(PortPickerError) -> Int32 {
     guard let number = decimalInteger(Array(text.utf8)),
       let pid = Int32(exactly: number), pid > 0
     else {
@@ -20,6 +20,16 @@ enum ArgumentText {
           + "$$ in a shell"
           + (text.contains { $0.isLetter }
             ? "; the commands are run, return, status, check, doctor" : ""))
+    }
+    return pid
+  }
+
+  /// A pid that an option names.
+  static func pid(_ text: String) throws -> Int32 {
+    guard let number = decimalInteger(Array(text.utf8)),
+      let pid = Int32(exactly: number), pid > 0
+    else {
+      throw ValidationError("the pid of a process is expected")
     }
     return pid
   }
@@ -84,5 +94,19 @@ enum ArgumentText {
       let seconds = Double(words[0]), seconds.isFinite, seconds >= 0
     else { return nil }
     return .seconds(min(seconds, 1e9))
+  }
+}
+
+/// Requires that the first of this process's arguments are UTF-8.
+///
+/// - Parameter count: How many, the command's name included.
+/// - Throws: That one is not: repaired, it would name something else.
+func requireTextArguments(_ count: Int) throws(PortPickerError) {
+  for index in 0..<min(count, Int(CommandLine.argc)) {
+    guard let argument = CommandLine.unsafeArgv[index],
+      String(validatingCString: argument) == nil
+    else { continue }
+    throw PortPickerError(
+      .invalidArgument, "argument \(index) is not UTF-8; correct it")
   }
 }

@@ -13,7 +13,7 @@ struct PickCommand {
 
   func run() throws(PortPickerError) {
     let holder =
-      if let pid { try ArgumentText.pid(pid) } else { try Self.parent() }
+      if let pid { try ArgumentText.holder(pid) } else { try Self.parent() }
     let hold = try bindTimeout.map(ArgumentText.bindTimeout) ?? .zero
     let pick = try Picker.shared.pick(
       PickRequest(
@@ -30,6 +30,7 @@ struct PickCommand {
         "the port cannot be written to standard output: \(error)",
         error)
     }
+    pick.warnOfUnusedPool(options)
     if !pick.isFromServer {
       keepInBackground(pick.sockets, for: hold, whileAlive: holder)
     }
@@ -42,6 +43,12 @@ struct PickCommand {
         .invalidArgument,
         "the parent process is outside of this pid namespace; name the "
           + "process that the port is for: portpicker PID")
+    }
+    if parentIsCommandSubstitution() {
+      complain(
+        "warning: the port is for process \(parent), a subshell that ends with "
+          + "the command substitution, and the lease with it; name the process "
+          + "that it is for: portpicker $$", as: "portpicker")
     }
     return parent
   }
@@ -58,5 +65,17 @@ struct PickCommand {
       writeToStandardError(
         "portpicker: warning: the port is not kept bound: \(error)")
     }
+  }
+}
+
+extension Pick {
+  /// Says so where a pool was named and a server, which has its own, gave the
+  /// ports.
+  func warnOfUnusedPool(_ options: PickOptions) {
+    guard isFromServer, options.pool != nil else { return }
+    complain(
+      "warning: the port server gave the "
+        + (ports.count == 1 ? "port" : "ports")
+        + " from its own pool, and not from --pool", as: "portpicker")
   }
 }

@@ -10,6 +10,8 @@ struct PortUse {
   /// What there is on the port, in groups that look alike.
   let sockets: [SocketGroup]
   let leases: [(lease: PortLease, origin: String)]
+  /// The command lines of the processes, by pid.
+  private let commands: [Int32: String]
 
   /// Sockets that look alike: a server may have thousands of connections.
   struct SocketGroup: Hashable {
@@ -34,6 +36,8 @@ struct PortUse {
     }
     let owners = socketOwners(
       of: Set(sockets.map(\.inode).filter { $0 != 0 }))
+    let commands = Picker.shared.commandLines.commandLines(
+      of: Set(owners.values.joined()))
     var uses: [PortUse] = []
     for port in ports {
       var groups: [SocketGroup] = []
@@ -52,7 +56,8 @@ struct PortUse {
         PortUse(
           port: port, tcp: try status(of: port, .tcp),
           udp: try status(of: port, .udp), sockets: groups,
-          leases: leases.filter { $0.lease.port == Int(port) }))
+          leases: leases.filter { $0.lease.port == Int(port) },
+          commands: commands))
     }
     return uses
   }
@@ -65,11 +70,16 @@ struct PortUse {
     return try status(of: port, .udp) != .free
   }
 
-  /// Whether nothing accepts connections on a port.
-  static func isIdle(_ port: UInt16) throws(PortPickerError) -> Bool {
-    try failing("the sockets of a port cannot be listed") { () throws(Errno) in
+  /// Whether nothing accepts connections on a port, or, of UDP, datagrams from
+  /// everybody.
+  static func isIdle(
+    _ port: UInt16, _ transport: TransportProtocol
+  ) throws(PortPickerError) -> Bool {
+    let state: SocketState = transport == .udp ? .bound : .listening
+    return try failing("the sockets of a port cannot be listed") {
+      () throws(Errno) in
       !(try SocketTable.sockets(onPorts: [port]))
-        .contains { $0.state == .listening }
+        .contains { $0.transport == transport && $0.state == state }
     }
   }
 
@@ -139,7 +149,7 @@ extension PortUse {
             table.add(
               port, transport.rawValue, status.word, group.address, state,
               pid.map { "\($0)" } ?? "", user,
-              pid.map { commandLine(ofProcess: $0) } ?? "")
+              pid.map { use.commands[$0] ?? "?" } ?? "")
           }
         }
       }
@@ -187,7 +197,7 @@ extension PortUse {
                   group.processes.map { pid in
                     .object([
                       ("pid", .int(Int(pid))),
-                      ("command", .string(commandLine(ofProcess: pid))),
+                      ("command", .string(commands[pid] ?? "?")),
                     ])
                   })
               ),

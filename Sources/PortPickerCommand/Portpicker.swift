@@ -38,7 +38,8 @@ struct Portpicker: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "For how many seconds the port is kept bound, if no port server gave it.",
+      "For how many seconds the port is kept bound, if no port server gave it. "
+        + "(default: 0)",
       discussion: """
         A process in the background does that, until the time is over or PID \
         has ended. Your server can bind the port meanwhile if it sets \
@@ -61,7 +62,8 @@ struct Portpicker: ParsableCommand {
 struct PickingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Pick N ports, one a line.", valueName: "N"),
+    help: ArgumentHelp(
+      "Pick N ports, one a line. (default: 1)", valueName: "N"),
     transform: ArgumentText.count)
   var count = 1
 
@@ -103,6 +105,10 @@ extension Portpicker {
         Portpicker.self
       }
     do {
+      // Those of the program behind it may be anything.
+      if arguments.first != "run" {
+        try requireTextArguments(CommandLine.arguments.count)
+      }
       // The original's form, which scripts start by the thousand, goes around
       // the parser: that takes longer than all the rest (docs/design.md).
       if !hasCommand, arguments.count <= 2,
@@ -121,7 +127,12 @@ extension Portpicker {
     } catch {
       let code = root.exitCode(for: error)
       // That is how --help and --version end.
-      if code == .success { exit(printing: root.fullMessage(for: error)) }
+      if code == .success {
+        let text = root.fullMessage(for: error)
+        exit(
+          printing: root == PortpickerCompletions.self
+            ? completingPrograms(text) : text)
+      }
       // What there is to say was said.
       if error is ExitCode { exitProcess(with: code.rawValue) }
       complain(root.message(for: error), as: "portpicker")

@@ -12,7 +12,8 @@ struct RunCommand: ParsableCommand {
     discussion: """
       {port} in the program's arguments, and PORT in its environment, is the \
       port; of several, {port1}, {port2} and so on, and PORT1, PORT2. The ports \
-      are the program's until it ends, however it ends.
+      are the program's until it ends, however it ends. What stands in ${ } is \
+      left alone, and {{port}} becomes {port}.
 
         portpicker run -- python3 -m http.server {port}
         portpicker run --count 2 -- my-server --http {port1} --admin {port2}
@@ -20,7 +21,8 @@ struct RunCommand: ParsableCommand {
 
       With --listen, the program gets TCP sockets that listen already, from \
       descriptor 3 on, as systemd hands them over: LISTEN_FDS, LISTEN_PID and \
-      LISTEN_FDNAMES (port1, port2 and so on).
+      LISTEN_FDNAMES (port1, port2 and so on). They are bound to every address, \
+      or to that of --host alone; the port is free on every address all the same.
 
       Exit status: that of the program; 127 if there is no such program, 126 if \
       it cannot be run, 1 if no port could be had, 64 if an argument makes no \
@@ -29,7 +31,7 @@ struct RunCommand: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Pick N ports.", valueName: "N"),
+    help: ArgumentHelp("Pick N ports. (default: 1)", valueName: "N"),
     transform: ArgumentText.count)
   var count = 1
 
@@ -42,10 +44,20 @@ struct RunCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Name the variables NAME, NAME1 and so on. (default: PORT)",
+      "With --listen, bind the sockets to this address, such as 127.0.0.1 or "
+        + "::1, and to no other. (default: every address)",
+      valueName: "ADDRESS"),
+    transform: Self.hostAddress)
+  var host: HostAddress?
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Name the variables NAME, NAME1 and so on; may be given several times. "
+        + "(default: PORT)",
       valueName: "NAME"),
     transform: Self.variableName)
-  var env = "PORT"
+  var env: [String] = []
 
   @OptionGroup var source: SourceOptions
 
@@ -56,6 +68,10 @@ struct RunCommand: ParsableCommand {
     help: ArgumentHelp(
       "The program and its arguments.", valueName: "command"))
   var command: [String] = []
+
+  func validate() throws {
+    if host != nil, !listen { throw ValidationError("--host needs --listen") }
+  }
 
   func run() throws {
     // What stands in front of the program's name and is no option of ours is
@@ -76,31 +92,66 @@ struct RunCommand: ParsableCommand {
         .invalidArgument,
         "no program is named; portpicker run [OPTIONS] -- COMMAND is expected")
     }
+    try requireTextArguments(CommandLine.arguments.count - words)
     let arguments = lastArguments(words)
     // Before anything is picked.
     _ = try Self.fill(arguments, with: Array(repeating: 0, count: count))
+    let options = source.pickOptions(pool)
+    // For one address, a socket on every address keeps the port meanwhile.
+    let use: SocketUse = listen ? (host == nil ? .bound : .held) : .none
     let pick = try Picker.shared.pick(
       PickRequest(
-        count: count, isContiguous: contiguous,
-        options: source.pickOptions(pool),
-        use: listen ? .bound : .none))
+        count: count, isContiguous: contiguous, options: options, use: use))
+    pick.warnOfUnusedPool(options)
     var program = ProgramExecution(
       arguments: try Self.fill(arguments, with: pick.ports))
-    program.environment =
-      [(env, "\(pick.ports[0])")]
-      + pick.ports.enumerated().map { ("\(env)\($0 + 1)", "\($1)") }
-    // Those that a run around this one has set are not this one's.
-    var number = count + 1
-    while environmentVariable("\(env)\(number)") != nil {
-      program.environment.append(("\(env)\(number)", nil))
-      number += 1
+    for name in env.isEmpty ? ["PORT"] : env {
+      program.environment += Self.variables(name, pick.ports)
     }
     for (index, sockets) in pick.sockets.enumerated() {
-      guard let (tcp, udp) = sockets.release() else { continue }
-      program.sockets.append((tcp, "port\(index + 1)"))
-      if let udp { Descriptor(owning: udp).close() }
+      let socket = try Self.listeningSocket(
+        sockets, on: pick.ports[index], at: host)
+      if let socket { program.sockets.append((socket, "port\(index + 1)")) }
     }
     fail(with: program.run(), arguments[0])
+  }
+
+  /// The variables of a name; `nil` for those that a run around this one has set
+  /// and that are not this one's.
+  private static func variables(
+    _ name: String, _ ports: [UInt16]
+  ) -> [(name: String, value: String?)] {
+    var variables: [(name: String, value: String?)] = [(name, "\(ports[0])")]
+    for (index, port) in ports.enumerated() {
+      variables.append(("\(name)\(index + 1)", "\(port)"))
+    }
+    var number = ports.count + 1
+    while environmentVariable("\(name)\(number)") != nil {
+      variables.append(("\(name)\(number)", nil))
+      number += 1
+    }
+    return variables
+  }
+
+  /// The socket to hand over, out of those that are kept of a port.
+  private static func listeningSocket(
+    _ sockets: KeptSockets, on port: UInt16, at host: HostAddress?
+  ) throws(PortPickerError) -> FileDescriptor? {
+    guard let (tcp, udp) = sockets.release() else { return nil }
+    if let udp { Descriptor(owning: udp).close() }
+    guard let host else { return tcp }
+    let keeper = Descriptor(owning: tcp)
+    let socket: FileDescriptor
+    do {
+      socket = try host.listen(onPort: port)
+    } catch {
+      throw PortPickerError(
+        .systemFailure,
+        "port \(port) cannot be bound to \(host.text): \(error); name an address "
+          + "of this host", error)
+    }
+    keeper.close()
+    return socket
   }
 
   private func fail(with error: Errno, _ name: [UInt8]) -> Never {
@@ -123,7 +174,10 @@ struct RunCommand: ParsableCommand {
       var filled: [UInt8] = []
       var rest = argument[...]
       while let byte = rest.first {
-        if let (number, length) = placeholder(rest) {
+        if let (text, length) = verbatim(rest) {
+          filled += text
+          rest = rest.dropFirst(length)
+        } else if let (number, length) = placeholder(rest) {
           guard (1...ports.count).contains(number) else {
             throw PortPickerError(
               .invalidArgument,
@@ -139,6 +193,23 @@ struct RunCommand: ParsableCommand {
       }
       return filled
     }
+  }
+
+  /// What is not filled in at the beginning of a text, and how many bytes it takes
+  /// there: a shell's `${…}`, and `{{port}}`, which stands for `{port}`.
+  private static func verbatim(
+    _ text: ArraySlice<UInt8>
+  ) -> (text: ArraySlice<UInt8>, length: Int)? {
+    if text.starts(with: "${".utf8) {
+      let end = text.firstIndex(of: UInt8(ascii: "}")) ?? text.endIndex - 1
+      let whole = text[...end]
+      return (whole, whole.count)
+    }
+    guard text.starts(with: "{{".utf8),
+      let (_, length) = placeholder(text.dropFirst()),
+      text.dropFirst(1 + length).first == UInt8(ascii: "}")
+    else { return nil }
+    return (text.dropFirst().prefix(length), length + 2)
   }
 
   /// The number of the port that stands at the beginning of a text, and how many
@@ -157,6 +228,14 @@ struct RunCommand: ParsableCommand {
     }
     if digits.isEmpty { return (1, length) }
     return (Int(String(decoding: digits, as: UTF8.self)) ?? .max, length)
+  }
+
+  private static func hostAddress(_ text: String) throws -> HostAddress {
+    guard let address = HostAddress(text) else {
+      throw ValidationError(
+        "an IPv4 or IPv6 address in numbers is expected, such as 127.0.0.1")
+    }
+    return address
   }
 
   private static func variableName(_ text: String) throws -> String {

@@ -1,3 +1,4 @@
+import CTestSupport
 import Foundation
 import TestSupport
 import Testing
@@ -218,7 +219,72 @@ import Testing
     withExtendedLifetime(socket) {}
   }
 
+  @Test func itStopsWaitingWhenAProcessEnds() throws {
+    for option in ["--wait-listening", "--wait"] {
+      let socket = try TestSocket(.tcp, at: .anyIPv4, port: port)
+      let holder = try HolderProcess()
+      let process = try fixture.portpicker([
+        "check", "--quiet", option, "1000", "--while", holder.pid, "\(port)",
+      ]).start()
+      holder.end()
+      let result = try process.finish()
+      #expect(result.status == 1)
+      #expect(
+        result.errors
+          == "portpicker: "
+          + (option == "--wait"
+            ? "port \(port) is not free" : "nothing listens on port \(port)")
+          + " and process \(holder.pid) has ended\n")
+      withExtendedLifetime(socket) {}
+    }
+  }
+
+  @Test func aServerThatListensIsFoundThoughItsParentHasEnded() throws {
+    let holder = try HolderProcess()
+    let socket = try TestSocket(
+      .tcp, at: .loopbackIPv4, port: port, listening: true)
+    holder.end()
+    #expect(
+      try check(
+        "--quiet", "--wait-listening", "60", "--while", holder.pid, "\(port)"
+      ).status == 0)
+    withExtendedLifetime(socket) {}
+  }
+
+  @Test func itWaitsUntilADatagramSocketIsThere() throws {
+    let tcp = try TestSocket(
+      .tcp, at: .loopbackIPv4, port: port, listening: true)
+    let late = try check(
+      "--quiet", "--udp", "--wait-listening", "0.05", "\(port)")
+    #expect(late.status == 1)
+    let process = try fixture.portpicker([
+      "check", "--quiet", "--udp", "--wait-listening", "60", "\(port)",
+    ]).start()
+    let socket = try TestSocket(.udp, at: .loopbackIPv6, port: port)
+    #expect(try process.finish().status == 0)
+    withExtendedLifetime((tcp, socket)) {}
+  }
+
+  @Test(.enabled(if: canStartUnreadable, "needs /dev/fuse, and root"))
+  func whatCannotBeReadIsShownByItsName() throws {
+    let holder = cts_start_unreadable()
+    try #require(holder > 0)
+    defer { cts_end(holder) }
+    let server = try RunningServer(pool: "\(port)")
+    _ = try server.lease(for: holder)
+    for command in ["check", "status", "doctor"] {
+      let result = try fixture.portpicker(
+        [command, "--server", server.address]
+          + (command == "check" ? ["\(port)"] : [])
+      ).run()
+      #expect(result.output.contains("unreadable"), "\(result)")
+    }
+  }
+
   @Test(arguments: [
+    ["80", "--while", "1"], ["80", "--udp"], ["80", "--wait", "1", "--udp"],
+    ["80", "--wait", "1", "--while", "x"],
+    ["80", "--wait", "1", "--while", "0"],
     [], ["x"], ["0"], ["65536"], ["80", "--wait", "0"], ["80", "--wait", "x"],
     ["80", "--wait", "1", "--wait-listening", "1"],
     ["--json", "--quiet", "80"],

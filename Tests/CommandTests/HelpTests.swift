@@ -64,4 +64,93 @@ import Testing
       result.output.split(separator: "\n").contains { $0 == word },
       "\(result)")
   }
+
+  /// Behind `run --`, and in the place of a port, in each shell that there is.
+  @Test func completionsAreThoseOfTheProgram() throws {
+    let fixture = try CommandFixture()
+    let port = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
+    let directory = try TemporaryDirectory()
+    try Data().write(to: URL(filePath: directory.file("some-file")))
+    for shell in ["bash", "zsh", "fish"] where Self.has(shell) {
+      let script = try portpicker(["--generate-completion-script", shell])
+        .run().output
+      let file = directory.file("portpicker.\(shell)")
+      try Data(script.utf8).write(to: URL(filePath: file))
+      for (line, word) in [
+        ("portpicker ru", "run"),
+        ("portpicker run --list", "--listen"),
+        ("portpicker run -- readli", "readlink"),
+        ("portpicker run --count 2 -- cat some-", "some-file"),
+        ("portpicker check ", "\(port)"), ("portpicker return ", "\(port)"),
+      ] {
+        let result = try Command(
+          "/usr/bin/env", Self.completion(of: line, in: shell, with: file),
+          environment: [
+            "PORTPICKER_LEDGER": fixture.ledger,
+            "PATH": URL(filePath: Command.portpickerPath)
+              .deletingLastPathComponent().path + ":/usr/bin:/bin",
+            "D": directory.path,
+          ]
+        ).run()
+        let words = result.output.split(whereSeparator: \.isWhitespace)
+        #expect(
+          words.contains { $0 == word },
+          "\(shell): \(line): \(result)")
+      }
+    }
+  }
+
+  private static func has(_ shell: String) -> Bool {
+    (try? Command("/usr/bin/env", [shell, "-c", "true"]).run().status) == 0
+  }
+
+  /// The arguments of a program that prints what a shell completes a line with.
+  private static func completion(
+    of line: String, in shell: String, with file: String
+  ) -> [String] {
+    switch shell {
+    case "bash":
+      [
+        "bash", "-c",
+        """
+        cd "$D"; source "$1"
+        COMP_LINE=$2 COMP_POINT=${#2} COMP_TYPE=9
+        read -ra COMP_WORDS <<<"$2"
+        [[ $2 == *' ' ]] && COMP_WORDS+=('')
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        function=$(complete -p portpicker)
+        function=${function##*-F }
+        ${function% *} portpicker "${COMP_WORDS[COMP_CWORD]}" \
+          "${COMP_WORDS[COMP_CWORD - 1]}"
+        printf '%s\\n' "${COMPREPLY[@]}"
+        """, "bash", file, line,
+      ]
+    case "fish":
+      [
+        "fish", "--no-config", "-c",
+        "cd $D; source $argv[1]; complete -C $argv[2] | string replace -r '\t.*' ''",
+        file, line,
+      ]
+    default:
+      // It completes only in a terminal, which zpty is.
+      [
+        "zsh", "-f", "-c",
+        """
+        zmodload zsh/zpty
+        zpty z zsh -f -i
+        zpty -w z "PS1= PS2= RPS1=; stty -echo; cd $D; autoload -U compinit"
+        zpty -w z "compinit -u -D; source $1; compdef _portpicker portpicker"
+        zpty -w z "zstyle ':completion:*' list-grouped false"
+        zpty -w z "zstyle ':completion:*' verbose false; LISTMAX=10000"
+        zpty -w z "print RE''ADY"
+        while zpty -r z text; do [[ $text == *READY* ]] && break; done
+        zpty -w -n z "$2"$'\\t'$'\\C-a'"print -r -- "$'\\n'"print DO''NE"$'\\n'
+        while zpty -r z text; do
+          print -r -- "$text"
+          [[ $text == *DONE* ]] && break
+        done
+        """, "zsh", file, line,
+      ]
+    }
+  }
 }

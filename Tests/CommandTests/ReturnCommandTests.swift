@@ -64,6 +64,77 @@ import Testing
     #expect(try fixture.ports("--pool", "\(leased)") == [leased])
   }
 
+  /// A process in a session of its own.
+  private func stranger() throws -> RunningCommand {
+    let process = try Command(
+      "/usr/bin/env", ["setsid", "sh", "-c", "echo; exec sleep 100000"]
+    ).start()
+    _ = try process.nextLine()
+    return process
+  }
+
+  @Test func anothersPortIsGivenBackOnlyWhereThatIsMeant() throws {
+    let server = try RunningServer(pool: try unusedTestPool(2))
+    let (other, holder) = (try stranger(), try HolderProcess())
+    defer { other.end() }
+    let pool = try unusedTestPool(2)
+    for source in [["--server", server.address], []] {
+      for way in [["--for", "\(other.pid)"], ["--force"]] {
+        // This one is in the session of the tests, and so of the command.
+        let own = try fixture.portpicker(
+          source + (source.isEmpty ? ["--pool", pool] : []) + [holder.pid]
+        ).run().output.dropLast()
+        let port = try fixture.portpicker(
+          source + (source.isEmpty ? ["--pool", pool] : []) + ["\(other.pid)"]
+        ).run().output.dropLast()
+        for scope in [[], ["--for", holder.pid]] {
+          let refused = try giveBack(source + scope + [String(own), "\(port)"])
+          #expect(refused.status == 1)
+          #expect(
+            refused.errors
+              == "portpicker: port \(port) belongs to process \(other.pid) "
+              + "(sleep); name that with --for \(other.pid), or use --force\n")
+        }
+        let meant = try giveBack(source + way + ["\(port)"])
+        #expect(meant.status == 0, "\(meant)")
+        #expect(try giveBack(source + way + ["\(port)"]).status == 1)
+        // Nothing else was given back.
+        #expect(try giveBack(source + ["\(own)"]).status == 0)
+      }
+    }
+    #expect(try giveBack(["--for", "1", "--force", "80"]).status == 64)
+  }
+
+  @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
+  func aContainerGivesItsOwnPortsBack() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+        """
+        sh -c 'port=$("$0" $$ --server "$1" --require-server) &&
+          "$0" return --server "$1" --require-server $port
+          echo $?' "$0" "$1"; true
+        """, Command.portpickerPath, server.address,
+      ]
+    ).run()
+    #expect(result.output == "0\n", "\(result)")
+    #expect(try server.leaseAll().count == 1)
+    // One outside of it is nobody whom it can speak for.
+    let port =
+      "\(try #require(server.reply(to: "leases\n").split { "= ".contains($0) }.dropFirst().first))"
+    let foreign = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", Command.portpickerPath,
+        "return", "--server", server.address, "--require-server", port,
+      ]
+    ).run()
+    #expect(foreign.status == 1)
+    #expect(foreign.errors.contains("belongs to process \(getpid())"))
+  }
+
   @Test func anOldServerCannotTakePortsBack() throws {
     let server = try FakeServer(.slam)
     let result = try giveBack([

@@ -96,6 +96,8 @@ import Testing
     (["--bogus", "--", "echo"], "unknown option '--bogus'"),
     (["--env", "1X", "--", "echo"], "the name of a variable"),
     (["--env", "", "--", "echo"], "the name of a variable"),
+    (["--host", "127.0.0.1", "--", "echo"], "--host needs --listen"),
+    (["--listen", "--host", "x", "--", "echo"], "address in numbers"),
     (["--env", "A=B", "--", "echo"], "the name of a variable"),
     (["--count", "0", "--", "echo"], "1 or more"),
     (["--count", "9223372036854775807", "--", "echo"], "no more than 65535"),
@@ -120,11 +122,60 @@ import Testing
 
   @Test func whatIsNoPlaceForAPortIsLeftAlone() throws {
     let result = try run(
-      "--", "echo", "{", "{port", "{ports}", "{Port}", "{{port}}")
+      "--", "echo", "{", "{port", "{ports}", "{Port}", "${port}", "${port",
+      "${x:-{port}}", "{{port}}", "a{{port2}}b")
+    #expect(
+      result.output
+        == "{ {port {ports} {Port} ${port} ${port ${x:-{port}} {port} "
+        + "a{port2}b\n")
+    // A brace that stands on one side alone is text.
+    let port = try run("--", "echo", "{{port}").output.dropFirst().dropLast()
+    #expect(Int(port) != nil)
+  }
+
+  @Test func severalVariablesAreNamed() throws {
+    let result = try run(
+      "--env", "A", "--count", "2", "--env", "B", "--", "sh", "-c",
+      "echo $A $A1 $A2 $B $B1 $B2 ${PORT-none}")
     let words = result.output.split(whereSeparator: \.isWhitespace)
-    #expect(words.prefix(4) == ["{", "{port", "{ports}", "{Port}"])
-    #expect(words[4].first == "{" && words[4].last == "}")
-    #expect(Int(words[4].dropFirst().dropLast()) != nil)
+    #expect(words.count == 7)
+    #expect(words[0] != words[2])
+    #expect(words[0..<3] == [words[0], words[0], words[2]])
+    #expect(words[3..<6] == words[0..<3])
+    #expect(words[6] == "none")
+  }
+
+  @Test(
+    arguments: [
+      ("127.0.0.1", TestSocket.Address.loopbackIPv4, .loopbackIPv6),
+      ("::1", .loopbackIPv6, .loopbackIPv4),
+    ] as [(String, TestSocket.Address, TestSocket.Address)])
+  func socketsListenOnOneAddress(
+    host: String, inside: TestSocket.Address, outside: TestSocket.Address
+  ) throws {
+    let process = try fixture.portpicker([
+      "run", "--count", "2", "--listen", "--host", host, "--", "sh", "-c",
+      "echo $LISTEN_FDS $PORT1 $PORT2; exec sleep 100000",
+    ]).start()
+    defer { process.end() }
+    let words = try #require(try process.nextLine()).split(separator: " ")
+    #expect(words[0] == "2")
+    for word in words.dropFirst() {
+      let port = try #require(UInt16(word))
+      try TestSocket(.tcp, at: inside, port: 0).connect(to: inside, port: port)
+      #expect(throws: (any Error).self) {
+        try TestSocket(.tcp, at: outside, port: 0)
+          .connect(to: outside, port: port)
+      }
+      let rows = try fixture.portpicker(["check", "\(port)"]).run().output
+      #expect(rows.contains(" \(host) "), "\(rows)")
+    }
+  }
+
+  @Test func anAddressOfAnotherHostIsSaid() throws {
+    let result = try run("--listen", "--host", "192.0.2.1", "--", "true")
+    #expect(result.status == 1)
+    #expect(result.errors.contains("cannot be bound to 192.0.2.1"))
   }
 
   @Test func bytesThatAreNoTextArriveAsTheyAre() throws {

@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func theServerOfTheOptionIsAskedFirst() throws {
-    let first = try FakeServer(.pieces(["23456\n"]), .slam)
+    let first = try FakeServer(.pieces(["23456\n"]), .pieces([]))
     let second = try FakeServer(.pieces(["23457\n"]))
     let command = fixture.portpicker(
       ["--server", first.address],
@@ -40,6 +40,97 @@ import Testing
     ).run()
     #expect(required.status == 1)
     #expect(required.output == "")
+  }
+
+  @Test func whereBothServersFailThePortComesFromTheLedger() throws {
+    let result = try fixture.portpicker(
+      ["--server", "@nobody-1"],
+      environment: ["PORTSERVER_ADDRESS": "@nobody-2"]
+    ).run()
+    #expect(result.status == 0)
+    #expect(
+      result.errors == """
+        portpicker: warning: the port server at '@nobody-1' cannot be reached: \
+        Connection refused; start it, or name another server. the port server \
+        at '@nobody-2' cannot be reached: Connection refused; start it, or \
+        unset PORTSERVER_ADDRESS. The port comes from this user's own ledger \
+        instead; with PORTPICKER_REQUIRE_SERVER=1 that is an error\n
+        """)
+  }
+
+  @Test func aPoolThatIsNotUsedIsSaid() throws {
+    let server = try RunningServer(pool: try unusedTestPool(2))
+    let named = ["--server", server.address, "--pool", "23000-23010"]
+    for arguments in [named, ["run"] + named + ["--", "true"]] {
+      let result = try fixture.portpicker(arguments).run()
+      #expect(result.status == 0)
+      #expect(
+        result.errors
+          == "portpicker: warning: the port server gave the port from its own "
+          + "pool, and not from --pool\n")
+    }
+  }
+
+  @Test func theSameCauseIsSaidAlikeOfOnePortAndOfSeveral() throws {
+    let server = try RunningServer(
+      pool: try unusedTestPool(3), ["--max-ports-per-process", "2"])
+    let holder = try HolderProcess()
+    _ = try server.lease(for: holder.number)
+    _ = try server.lease(for: holder.number)
+    func errors(_ arguments: String...) throws -> String {
+      let result = try fixture.portpicker(
+        [holder.pid, "--server", server.address, "--require-server"]
+          + arguments
+      ).run()
+      #expect(result.status == 1)
+      return result.errors
+    }
+    let one = try errors()
+    #expect(one.contains("refuses: "), "\(one)")
+    #expect(one.contains("have the limit raised"))
+    #expect(try errors("--count", "2").contains("have the limit raised"))
+    let full = try RunningServer(pool: try unusedTestPool(1))
+    _ = try full.leaseAll()
+    for count in ["1", "2"] {
+      let result = try fixture.portpicker([
+        "--server", full.address, "--require-server", "--count", count,
+      ]).run()
+      #expect(result.status == 1)
+      #expect(
+        result.errors.contains(
+          "has no \(count == "1" ? "port" : "2 ports") left"))
+      #expect(result.errors.contains("or name another server"))
+    }
+  }
+
+  @Test func whatIsNotTextNamesNothing() throws {
+    for (variable, text) in [
+      ("PORTSERVER_ADDRESS", "PORTSERVER_ADDRESS is not UTF-8"),
+      ("PORTPICKER_LEDGER", "PORTPICKER_LEDGER is not UTF-8"),
+    ] {
+      let result = try Command(
+        "/usr/bin/env",
+        [
+          "bash", "-c", "export \(variable)=/x$'\\xff'; exec \"$0\"",
+          Command.portpickerPath,
+        ], environment: ["PORTPICKER_LEDGER": fixture.ledger]
+      ).run()
+      #expect(result.status == 64, "\(result)")
+      #expect(result.errors.contains(text))
+      #expect(result.output == "")
+    }
+    for arguments in [
+      "--server @x$'\\xff'", "run --server @x$'\\xff' -- true",
+      "status --server @x$'\\xff'", "$'\\xff'",
+    ] {
+      let result = try Command(
+        "/usr/bin/env",
+        ["bash", "-c", "exec \"$0\" \(arguments)", Command.portpickerPath],
+        environment: ["PORTPICKER_LEDGER": fixture.ledger]
+      ).run()
+      #expect(result.status == 64, "\(result)")
+      #expect(result.errors.contains("is not UTF-8"), "\(result)")
+    }
   }
 
   @Test func anEmptyAddressIsNone() throws {

@@ -18,7 +18,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ["15000"], ["150"], ["0x50\n"], ["65536\n"], ["-1\n"], ["\n"],
+    ["0x50\n"], ["65536\n"], ["-1\n"], ["\n"],
     ["hello, who are you?\n"], [String(repeating: "1", count: 2000)],
   ])
   func anAnswerThatIsNoPortIsAnError(pieces: [String]) throws {
@@ -28,13 +28,97 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    FakeServer.Answer.pieces([]), .pieces(["0\n"]), .slam,
-  ])
+  @Test(arguments: [FakeServer.Answer.pieces([]), .pieces(["0\n"])])
   func aServerRefuses(answer: FakeServer.Answer) throws {
     let server = try FakeServer(answer)
     expectError(.serverRefused, "has no port for process") {
       _ = try pickPort(fromServerAt: server.address) as Int
+    }
+  }
+
+  @Test(arguments: [
+    FakeServer.Answer.slam, .pieces(["150"]), .pieces(["15000"]),
+  ])
+  func aConnectionThatBreaksIsTriedAgainOnce(answer: FakeServer.Answer) throws {
+    let well = try FakeServer(answer, .pieces(["23456\n"]))
+    #expect(try pickPort(fromServerAt: well.address) == 23456)
+    let broken = try FakeServer(answer, answer, .pieces(["23456\n"]))
+    expectError(.serverUnreachable, "Connection reset by peer") {
+      _ = try pickPort(fromServerAt: broken.address) as Int
+    }
+  }
+
+  @Test func aServerThatEndsInTheMiddleIsUnreachable() throws {
+    var server: FakeServer? = try FakeServer(.pieces([]))
+    let address = try #require(server?.address)
+    // A port server that has one connection left to serve.
+    server = nil
+    expectError(.serverUnreachable, "cannot be reached") {
+      _ = try pickPort(fromServerAt: address) as Int
+    }
+  }
+
+  @Test func aRefusalHasTheReasonThatVersionTwoGives() throws {
+    for (reply, code) in [
+      ("error exhausted 0 of 7 ports are free", .poolExhausted),
+      ("error not-permitted process 1 is another user's", .processNotAllowed),
+      ("error no-such-process there is none", .noSuchProcess),
+      ("error limit it has 3 ports", .serverRefused),
+      ("error failed no memory", .serverRefused),
+    ] as [(String, PortPickerError.Code)] {
+      let server = try FakeServer(.pieces([]), .replies([reply]))
+      let text = reply.split(separator: " ", maxSplits: 2)[2]
+      expectError(code, String(text)) {
+        _ = try pickPort(fromServerAt: server.address) as Int
+      }
+      #expect(server.requests.all == ["\(getpid())", "lease"])
+    }
+    // In the meantime there may be a port.
+    let server = try FakeServer(.pieces([]), .replies(["ok 23456"]))
+    #expect(try pickPort(fromServerAt: server.address, for: getppid()) == 23456)
+    #expect(server.requests.all[1] == "lease pid=\(getppid())")
+  }
+
+  @Test func everythingTogetherTakesNoLongerThanItMay() async {
+    await #expect(processExitsWith: .success) {
+      // One port comes, the next never does: the time is not counted anew.
+      let server = try FakeServer(.pieces(["23456\n"]), .silence)
+      let options = PickOptions(
+        source: .server(server.address), requiresServer: true,
+        timeout: .milliseconds(20))
+      expectError(.serverTimedOut, "did not answer within 0.02 seconds") {
+        _ = try pickUnusedPorts(count: 2, options: options) as [Int]
+      }
+    }
+  }
+
+  @Test func whatAServerDoesNotTakeBackIsPickedAgain() async {
+    await #expect(processExitsWith: .success) {
+      let port = try unusedTestPort()
+      let server = try FakeServer(
+        .pieces(["\(port)\n"]), .replies(["error failed disk full"]))
+      let options = PickOptions(source: .server(server.address))
+      #expect(try pickUnusedPort(options: options) == Int(port))
+      #expect(try returnPort(Int(port)))
+      #expect(server.requests.all.last == "return pid=\(getpid()) \(port)")
+      #expect(try pickUnusedPort() == Int(port))
+    }
+  }
+
+  @Test func whatAServerDoesNotTakeBackForOthersIsSaid() async {
+    await #expect(processExitsWith: .success) {
+      let port = try unusedTestPort()
+      let server = try FakeServer(
+        .pieces(["\(port)\n"]), .replies(["error failed disk full"]),
+        .replies(["ok"]))
+      let options = PickOptions(source: .server(server.address))
+      #expect(
+        try pickUnusedPort(for: getppid(), options: options) == Int(port))
+      expectError(.serverRefused, "disk full") {
+        _ = try returnPort(Int(port))
+      }
+      // It can be tried again.
+      #expect(try returnPort(Int(port)))
     }
   }
 
@@ -69,7 +153,7 @@ import Testing
   @Test func nobodyThere() throws {
     let directory = try TemporaryDirectory()
     for address in ["@nobody-\(UUID())", directory.file("socket")] {
-      expectError(.serverUnreachable, "start it, or unset PORTSERVER_ADDRESS") {
+      expectError(.serverUnreachable, "start it, or name another server") {
         _ = try pickPort(fromServerAt: address) as Int
       }
     }
@@ -79,7 +163,7 @@ import Testing
     await #expect(processExitsWith: .success) {
       let (first, second) = (try unusedTestPort(), try unusedTestPort())
       let server = try FakeServer(
-        .pieces(["\(first)\n"]), .pieces(["\(second)\n"]), .slam)
+        .pieces(["\(first)\n"]), .pieces(["\(second)\n"]), .pieces([]))
       let options = PickOptions(
         source: .server(server.address), requiresServer: true)
       #expect(try pickUnusedPort(options: options) == Int(first))
@@ -95,7 +179,7 @@ import Testing
   @Test func ofSeveralPortsAllComeOrNone() async {
     await #expect(processExitsWith: .success) {
       let port = try unusedTestPort()
-      let server = try FakeServer(.pieces(["\(port)\n"]), .slam)
+      let server = try FakeServer(.pieces(["\(port)\n"]), .pieces([]))
       let options = PickOptions(
         source: .server(server.address), requiresServer: true)
       expectError(.serverRefused, "has no port") {

@@ -1,3 +1,4 @@
+import CTestSupport
 import Foundation
 import PortPicker
 import TestSupport
@@ -76,7 +77,7 @@ import Testing
       let server = try RunningServer(pool: try unusedTestPool(1))
       for _ in 0..<5 {
         let port = try pickUnusedPort(options: .from(server)) as Int
-        expectError(.serverRefused, "has no port") {
+        expectError(.poolExhausted, "has no port left") {
           _ = try pickUnusedPort(options: .from(server)) as Int
         }
         #expect(try returnPort(port))
@@ -201,6 +202,24 @@ import Testing
       #expect(lease.user == getuid())
       #expect(lease.age >= .zero && lease.age < .seconds(600))
       #expect(lease.command?.hasSuffix("sleep 100000") == true)
+    }
+  }
+
+  @Test(.enabled(if: canStartUnreadable, "needs /dev/fuse, and root"))
+  func whoseCommandLineCannotBeReadIsKnownByItsName() async {
+    await #expect(processExitsWith: .success) {
+      let server = try RunningServer(pool: try unusedTestPool(1))
+      let holder = cts_start_unreadable()
+      try #require(holder > 0)
+      defer { cts_end(holder) }
+      _ = try #require(try server.lease(for: holder))
+      let options = [PickOptions.from(server), PickOptions(source: .ledger)]
+      _ = try pickUnusedPort(for: holder, options: options[1]) as Int
+      for options in options {
+        let leases = try portSourceStatus(options: options).leases
+        #expect(
+          leases.first { $0.pid == holder }?.command == "unreadable")
+      }
     }
   }
 

@@ -19,11 +19,16 @@ package final class FakeServer: Sendable {
     case slam
     /// Says nothing until the client has gone.
     case silence
+    /// Speaks version 2: sends one of these lines for each that comes, and closes.
+    case replies([String])
     /// Hands so many lines on to another server, and its answers back, and closes.
     case handOn(to: String, lines: Int)
 
     fileprivate var knowsVersionTwo: Bool {
-      if case .handOn = self { true } else { false }
+      switch self {
+      case .handOn, .replies: true
+      case .pieces, .slam, .silence: false
+      }
     }
   }
 
@@ -89,6 +94,14 @@ package final class FakeServer: Sendable {
     switch answer {
     case .slam: break
     case .silence: _ = recv(connection, &byte, 1, 0)
+    case .replies(let replies):
+      for (number, reply) in replies.enumerated() {
+        let text = reply + "\n"
+        guard
+          send(connection, text, text.utf8.count, Int32(MSG_NOSIGNAL)) > 0
+        else { return }
+        if number < replies.count - 1 { _ = nextLine() }
+      }
     case .handOn(let address, let count):
       guard let server = try? UnixClient(connectingTo: address) else { return }
       var line = line

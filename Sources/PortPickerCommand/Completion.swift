@@ -1,0 +1,85 @@
+import ArgumentParser
+import PortPicker
+
+/// Completes ports that are leased, in the shells that can ask for that.
+///
+/// It says nothing where they cannot be told, and does not wait for long.
+var leasedPorts: CompletionKind {
+  .custom { _, _, _ in
+    Picker.shared.leasedPorts(within: .milliseconds(300)).map { "\($0)" }
+  }
+}
+
+/// Has a completion script complete the line of the program behind `run --` as the
+/// shell does by itself, which ArgumentParser has no word for.
+func completingPrograms(_ script: String) -> String {
+  var lines = script.split(
+    separator: "\n", omittingEmptySubsequences: false
+  ).map { String($0) }
+  switch lines.first ?? "" {
+  case "#!/bin/bash":
+    // A function around the other, which has made names read-only that those of
+    // other programs use.
+    guard let last = lines.lastIndex(where: { $0.hasPrefix("complete ") })
+    else { return script }
+    lines[last] = """
+      _portpicker_or_program() {
+          local -i _portpicker_index
+          if [[ ${COMP_WORDS[1]} == run ]]; then
+              for ((_portpicker_index = 2; _portpicker_index < COMP_CWORD; _portpicker_index++)); do
+                  [[ ${COMP_WORDS[_portpicker_index]} == -- ]] || continue
+                  ((_portpicker_index++))
+                  if declare -F _comp_command_offset >/dev/null; then
+                      _comp_command_offset "${_portpicker_index}"
+                  elif declare -F _command_offset >/dev/null; then
+                      _command_offset "${_portpicker_index}"
+                  elif ((_portpicker_index == COMP_CWORD)); then
+                      COMPREPLY=($(compgen -c -- "${2}"))
+                  else
+                      COMPREPLY=($(compgen -f -- "${2}"))
+                  fi
+                  return
+              done
+          fi
+          _portpicker "${@}"
+      }
+
+      complete -o filenames -F _portpicker_or_program portpicker
+      """
+  case "#compdef portpicker":
+    lines = lines.map {
+      $0.contains("'*:command:")
+        ? "        '*::command:_portpicker_program'" : $0
+    }
+    lines[0] += """
+
+
+      _portpicker_program() {
+          [[ ${words[1]} == -- ]] && shift words && ((CURRENT--))
+          _normal
+      }
+      """
+  default:
+    // Where in a word the cursor is matters to nobody, and only a shell that talks to
+    // somebody knows it.
+    lines = lines.map { $0.replacing("(__portpicker_tokens -tC)", with: "0") }
+    lines.append(
+      """
+
+      function __portpicker_program
+          set -l words (commandline -opc)
+          test "$words[2]" = run; or return 1
+          set -l index (contains -i -- -- $words); or return 1
+          string escape -- $words[(math $index + 1)..]
+          return 0
+      end
+
+      function __portpicker_complete_program
+          complete -C (string join ' ' -- (__portpicker_program) (commandline -ct))
+      end
+
+      complete -c 'portpicker' -n '__portpicker_program >/dev/null' -xa '(__portpicker_complete_program)'
+      """)
+  }
+  return lines.joined(separator: "\n")
+}

@@ -146,29 +146,35 @@ extension ProcessIdentity {
   }
 
   static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
-    do throws(Errno) {
-      // Reaping, or taking over a pid, is a matter of microseconds.
-      for _ in 0..<1000 {
-        let status = try readStatus(pid)
-        switch status.life {
-        case .unclear: continue
-        case .ended: return .gone
-        case .running:
-          if status.isKernelThread { return .kernelThread }
-          return .living(
-            ProcessIdentity(pid: pid, startTime: status.startTime))
+    // Reaping, or taking over a pid, is a matter of microseconds.
+    for _ in 0..<1000 {
+      let status: ProcessStatus
+      do throws(Errno) {
+        status = try readStatus(pid)
+      } catch {
+        switch error {
+        // What was opened may have been of the thread that gives up the pid.
+        case .noSuchProcess where exists(pid): continue
+        case .noSuchProcess: return .gone
+        case .noSuchFileOrDirectory: return exists(pid) ? .hidden : .gone
+        default: throw error
         }
       }
-      throw Errno.resourceTemporarilyUnavailable
-    } catch {
-      switch error {
-      case .noSuchProcess: return .gone
-      case .noSuchFileOrDirectory:
-        // kill(2) with signal 0 asks whether there is such a process.
-        return kill(pid, 0) == 0 || errno == EPERM ? .hidden : .gone
-      default: throw error
+      switch status.life {
+      case .unclear: continue
+      case .ended: return .gone
+      case .running:
+        if status.isKernelThread { return .kernelThread }
+        return .living(ProcessIdentity(pid: pid, startTime: status.startTime))
       }
     }
+    throw .resourceTemporarilyUnavailable
+  }
+
+  /// Whether there is a process with a pid, reaped ones aside (kill(2) with signal
+  /// 0).
+  private static func exists(_ pid: Int32) -> Bool {
+    kill(pid, 0) == 0 || errno == EPERM
   }
 
   private static func readStatus(_ pid: Int32) throws(Errno) -> ProcessStatus {

@@ -124,7 +124,7 @@ extension LedgerProblem {
 
 extension Errno {
   /// What to do about an error that has one remedy wherever it comes from.
-  fileprivate var advice: String? {
+  package var advice: String? {
     switch self {
     case .noSpace, .diskQuotaExceeded: "make space there"
     case .fileTooLarge: "raise the limit on the size of files (ulimit -f)"

@@ -149,8 +149,8 @@ extension Picker {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "/proc cannot be read: \(error); mount it (mount -t proc proc /proc)",
-        error)
+        "/proc cannot be read: \(error); "
+          + (error.advice ?? "mount it (mount -t proc proc /proc)"), error)
     }
     let named = try environmentText("PORTPICKER_LEDGER", .invalidArgument)
     return try convertingErrors { () throws(LeasingError) in

@@ -98,6 +98,8 @@ struct HostFaultTests {
         /proc/$$/fd/9 $$ >/dev/null && ls -d /tmp/portpicker-*/ledger-net*-pid*
         """)
     #expect(result.status == 0)
-    #expect(result.errors == "")
+    #expect(
+      result.errors.contains("because /dev/shm is missing or cannot be written")
+    )
   }
 }

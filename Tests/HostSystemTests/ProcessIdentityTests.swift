@@ -156,7 +156,7 @@ import Testing
     // kthreadd, where this is the host's pid namespace.
     guard try Namespace.process() == .hostProcess else { return }
     #expect(try ProcessIdentity.lookUp(2) == .kernelThread)
-    #expect(throws: Errno.notPermitted) {
+    #expect(throws: ProcessHandleError.kernelThread) {
       _ = try ProcessHandle.open(2, watching: true)
     }
   }

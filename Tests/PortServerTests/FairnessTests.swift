@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What a user does with connections costs the others next to nothing.
-@Suite(.alone, .timeLimit(.minutes(1))) struct FairnessTests {
+@Suite(.alone) struct FairnessTests {
   /// Some other user.
   private static let somebody: UInt32 = 60_001
 

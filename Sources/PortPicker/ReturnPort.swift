@@ -2,8 +2,8 @@
 /// others again.
 ///
 /// A port from the ledger goes back to it, and a port from a server to that. A
-/// port of a server that knows only version 1 of the protocol, or does not answer,
-/// or one that ``addReservedPort(_:)`` added, is this process's own to be picked
+/// port of a server that knows only version 1 of the protocol, does not answer or
+/// refuses, or one that ``addReservedPort(_:)`` added, is this process's own to be picked
 /// again: it goes to the process's free ports, of which the next pick for this
 /// process takes one, if it is still free by then. What such a server gave for
 /// another process comes back when that ends.

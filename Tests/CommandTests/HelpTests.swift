@@ -100,6 +100,23 @@ import Testing
     }
   }
 
+  @Test(
+    .enabled(
+      if: (try? Command("/usr/bin/env", ["lexgrog", "--version"]).run().status)
+        == 0, "there is no lexgrog(1)"))
+  func eachManPageHasANameInTheIndex() throws {
+    let directory = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../share/man/man1").standardized.path
+    for name in try FileManager.default.contentsOfDirectory(atPath: directory) {
+      let result = try Command(
+        "/usr/bin/env", ["lexgrog", "\(directory)/\(name)"]
+      ).run()
+      #expect(result.status == 0)
+      #expect(result.output.contains("\"\(name.dropLast(2)) - "), "\(result)")
+      #expect(!result.output.contains("\"\""))
+    }
+  }
+
   private static func has(_ shell: String) -> Bool {
     (try? Command("/usr/bin/env", [shell, "-c", "true"]).run().status) == 0
   }

@@ -204,13 +204,16 @@ _portpicker() {
 _portpicker_run() {
     repeating_flags=()
     non_repeating_flags=(--contiguous --listen --require-server --version -h --help)
-    repeating_options=()
-    non_repeating_options=(--count --env --server --timeout --pool)
+    repeating_options=(--env)
+    non_repeating_options=(--count --host --server --timeout --pool)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--count')
+        return
+        ;;
+    '--host')
         return
         ;;
     '--env')
@@ -231,18 +234,29 @@ _portpicker_run() {
 
 _portpicker_return() {
     repeating_flags=()
-    non_repeating_flags=(--require-server --version -h --help)
+    non_repeating_flags=(--force --require-server --version -h --help)
     repeating_options=()
-    non_repeating_options=(--server --timeout)
+    non_repeating_options=(--for --server --timeout)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--for')
+        return
+        ;;
     '--server')
         __portpicker_add_completions -f
         return
         ;;
     '--timeout')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __portpicker_add_completions -W "$(__portpicker_custom_complete ---completion return -- positional@0 "${COMP_CWORD}" "$(__portpicker_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -272,9 +286,9 @@ _portpicker_status() {
 
 _portpicker_check() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet --require-server --version -h --help)
+    non_repeating_flags=(--json --quiet --udp --require-server --version -h --help)
     repeating_options=()
-    non_repeating_options=(--wait --wait-listening --server --timeout)
+    non_repeating_options=(--wait --wait-listening --while --server --timeout)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
@@ -285,11 +299,22 @@ _portpicker_check() {
     '--wait-listening')
         return
         ;;
+    '--while')
+        return
+        ;;
     '--server')
         __portpicker_add_completions -f
         return
         ;;
     '--timeout')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __portpicker_add_completions -W "$(__portpicker_custom_complete ---completion check -- positional@0 "${COMP_CWORD}" "$(__portpicker_cursor_index_in_current_word)")"
         return
         ;;
     esac
@@ -325,4 +350,25 @@ _portpicker_help() {
     __portpicker_offer_flags_options -1
 }
 
-complete -o filenames -F _portpicker portpicker
+_portpicker_or_program() {
+    local -i _portpicker_index
+    if [[ ${COMP_WORDS[1]} == run ]]; then
+        for ((_portpicker_index = 2; _portpicker_index < COMP_CWORD; _portpicker_index++)); do
+            [[ ${COMP_WORDS[_portpicker_index]} == -- ]] || continue
+            ((_portpicker_index++))
+            if declare -F _comp_command_offset >/dev/null; then
+                _comp_command_offset "${_portpicker_index}"
+            elif declare -F _command_offset >/dev/null; then
+                _command_offset "${_portpicker_index}"
+            elif ((_portpicker_index == COMP_CWORD)); then
+                COMPREPLY=($(compgen -c -- "${2}"))
+            else
+                COMPREPLY=($(compgen -f -- "${2}"))
+            fi
+            return
+        done
+    fi
+    _portpicker "${@}"
+}
+
+complete -o filenames -F _portpicker_or_program portpicker

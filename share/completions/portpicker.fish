@@ -23,13 +23,13 @@ function __portpicker_parse_tokens -S
         __portpicker_parse_subcommand 0 'count=' 'contiguous' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
         switch $unparsed_tokens[1]
         case 'run'
-            __portpicker_parse_subcommand -r 1 'count=' 'contiguous' 'listen' 'env=' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
+            __portpicker_parse_subcommand -r 1 'count=' 'contiguous' 'listen' 'host=' 'env=+' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
         case 'return'
-            __portpicker_parse_subcommand -r 1 'server=' 'require-server' 'timeout=' 'version' 'h/help'
+            __portpicker_parse_subcommand -r 1 'for=' 'force' 'server=' 'require-server' 'timeout=' 'version' 'h/help'
         case 'status'
             __portpicker_parse_subcommand 0 'json' 'watch' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
         case 'check'
-            __portpicker_parse_subcommand -r 1 'json' 'quiet' 'wait=' 'wait-listening=' 'server=' 'require-server' 'timeout=' 'version' 'h/help'
+            __portpicker_parse_subcommand -r 1 'json' 'quiet' 'wait=' 'wait-listening=' 'while=' 'udp' 'server=' 'require-server' 'timeout=' 'version' 'h/help'
         case 'doctor'
             __portpicker_parse_subcommand 0 'json' 'server=' 'require-server' 'timeout=' 'pool=' 'version' 'h/help'
         case 'help'
@@ -87,7 +87,7 @@ function __portpicker_custom_completion
 end
 
 complete -c 'portpicker' -f
-complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" count' -l 'count' -d 'Pick N ports, one a line.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" count' -l 'count' -d 'Pick N ports, one a line. (default: 1)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" contiguous' -l 'contiguous' -d 'Pick ports in a row.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" require-server' -l 'require-server' -d 'Fail if no port server answers.'
@@ -101,16 +101,20 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positiona
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'check' -d 'Show whether ports are free, and who uses them.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'doctor' -d 'Show what is wrong with this host for picking ports.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'help' -d 'Show subcommand help information.'
-complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" count' -l 'count' -d 'Pick N ports.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" count' -l 'count' -d 'Pick N ports. (default: 1)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" contiguous' -l 'contiguous' -d 'Pick ports in a row.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" listen' -l 'listen' -d 'Hand over listening sockets, too.'
-complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" env' -l 'env' -d 'Name the variables NAME, NAME1 and so on. (default: PORT)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" host' -l 'host' -d 'With --listen, bind the sockets to this address, such as 127.0.0.1 or ::1, and to no other. (default: every address)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run"' -l 'env' -d 'Name the variables NAME, NAME1 and so on; may be given several times. (default: PORT)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" require-server' -l 'require-server' -d 'Fail if no port server answers.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker return" -ge 1' -fka '(__portpicker_custom_completion ---completion return -- positional@0 (count (__portpicker_tokens -pc)) 0)'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" for' -l 'for' -d 'Give back what the process PID has.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" force' -l 'force' -d 'Give back whatever process has them.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" require-server' -l 'require-server' -d 'Fail if no port server answers.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
@@ -124,10 +128,13 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" pool' -l 'pool' -d 'The ports to pick from if no server gives one, such as 8000-8999,9090. (default: 25000-32767, less what the kernel hands out)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker status" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker check" -ge 1' -fka '(__portpicker_custom_completion ---completion check -- positional@0 (count (__portpicker_tokens -pc)) 0)'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" json' -l 'json' -d 'Print JSON.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" quiet' -l 'quiet' -d 'Print nothing on standard output.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait' -l 'wait' -d 'Wait so long, at most, until the ports are free.' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" wait-listening' -l 'wait-listening' -d 'Wait so long, at most, until something accepts connections on them.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" while' -l 'while' -d 'Wait no longer than the process PID lives.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" udp' -l 'udp' -d 'With --wait-listening, wait for UDP sockets, not for TCP.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" server' -l 'server' -d 'The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)' -rF
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" require-server' -l 'require-server' -d 'Fail if no port server answers.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker check" timeout' -l 'timeout' -d 'How long to wait for a port server, or for the file. (default: 5)' -rfka ''
@@ -141,3 +148,17 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker doctor" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker help" version' -l 'version' -d 'Show the version.'
+
+function __portpicker_program
+    set -l words (commandline -opc)
+    test "$words[2]" = run; or return 1
+    set -l index (contains -i -- -- $words); or return 1
+    string escape -- $words[(math $index + 1)..]
+    return 0
+end
+
+function __portpicker_complete_program
+    complete -C (string join ' ' -- (__portpicker_program) (commandline -ct))
+end
+
+complete -c 'portpicker' -n '__portpicker_program >/dev/null' -xa '(__portpicker_complete_program)'

@@ -1,5 +1,10 @@
 #compdef portpicker
 
+_portpicker_program() {
+    [[ ${words[1]} == -- ]] && shift words && ((CURRENT--))
+    _normal
+}
+
 __portpicker_complete() {
     local -ar non_empty_completions=("${@:#(|:*)}")
     local -ar empty_completions=("${(M)@:#(|:*)}")
@@ -41,7 +46,7 @@ _portpicker() {
 
     local -i ret=1
     local -ar arg_specs=(
-        '--count[Pick N ports, one a line.]:N:'
+        '--count[Pick N ports, one a line. (default\: 1)]:N:'
         '--contiguous[Pick ports in a row.]'
         '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
@@ -80,15 +85,16 @@ _portpicker() {
 _portpicker_run() {
     local -i ret=1
     local -ar arg_specs=(
-        '--count[Pick N ports.]:N:'
+        '--count[Pick N ports. (default\: 1)]:N:'
         '--contiguous[Pick ports in a row.]'
         '--listen[Hand over listening sockets, too.]'
-        '--env[Name the variables NAME, NAME1 and so on. (default\: PORT)]:NAME:'
+        '--host[With --listen, bind the sockets to this address, such as 127.0.0.1 or \:\:1, and to no other. (default\: every address)]:ADDRESS:'
+        '*--env[Name the variables NAME, NAME1 and so on; may be given several times. (default\: PORT)]:NAME:'
         '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
         '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
         '--pool[The ports to pick from if no server gives one, such as 8000-8999,9090. (default\: 25000-32767, less what the kernel hands out)]:RANGES:'
-        '*:command:'
+        '*::command:_portpicker_program'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -100,7 +106,9 @@ _portpicker_run() {
 _portpicker_return() {
     local -i ret=1
     local -ar arg_specs=(
-        '*:port:'
+        '*:port:{__portpicker_custom_complete ---completion return -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
+        '--for[Give back what the process PID has.]:PID:'
+        '--force[Give back whatever process has them.]'
         '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
         '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
@@ -132,11 +140,13 @@ _portpicker_status() {
 _portpicker_check() {
     local -i ret=1
     local -ar arg_specs=(
-        '*:port:'
+        '*:port:{__portpicker_custom_complete ---completion check -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
         '--json[Print JSON.]'
         '--quiet[Print nothing on standard output.]'
         '--wait[Wait so long, at most, until the ports are free.]:SECONDS:'
         '--wait-listening[Wait so long, at most, until something accepts connections on them.]:SECONDS:'
+        '--while[Wait no longer than the process PID lives.]:PID:'
+        '--udp[With --wait-listening, wait for UDP sockets, not for TCP.]'
         '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
         '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'

@@ -5,7 +5,7 @@ import Testing
 
 /// Waiting must not keep the threads that tasks run on.
 @Suite(.alone) struct AsyncWaitTests {
-  @Test(arguments: [8, WaitingThreads.maximum + 16])
+  @Test(arguments: [40, WaitingThreads.maximum + 16])
   func tasksRunWhileOthersAwaitASilentServer(count: Int) async throws {
     let server = try SilentServer()
     let address = server.address
@@ -13,7 +13,7 @@ import Testing
       for _ in 0..<count {
         group.addTask {
           do {
-            _ = try await pickPort(fromServerAt: address, timeout: .seconds(60))
+            _ = try await pickPort(fromServerAt: address, timeout: .seconds(20))
             return nil
           } catch {
             return (error as? PortPickerError)?.code

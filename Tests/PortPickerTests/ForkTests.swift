@@ -28,8 +28,7 @@ import Testing
       for _ in 0..<count {
         let child = cts_fork()
         if child == 0 {
-          // What waits for ever is to show, not to hang.
-          alarm(60)
+          endInAMinute()
           _exit(pickInTwoThreads(pool) ? 0 : 1)
         }
         ends[cts_wait(child), default: 0] += 1
@@ -45,7 +44,7 @@ import Testing
       var bound: BoundPort? = try BoundPort(options: options)
       let child = cts_fork()
       if child == 0 {
-        alarm(60)
+        endInAMinute()
         // Its copies of the sockets are closed, and nothing is given back.
         do { try bound.take()?.close() } catch { _exit(2) }
         _exit((try? pickUnusedPort(options: options) as Int) == nil ? 0 : 1)
@@ -85,7 +84,7 @@ import Testing
         // In this network it is given once, also to another process.
         let child = cts_fork()
         if child == 0 {
-          alarm(60)
+          endInAMinute()
           let other = try? pickUnusedPort(options: two) as Int
           _exit(other == port + 1 ? 0 : 1)
         }
@@ -118,7 +117,7 @@ import Testing
         // The first process of the new namespace; it sees the old /proc.
         let child = cts_fork()
         if child == 0 {
-          alarm(60)
+          endInAMinute()
           do throws(PortPickerError) {
             _ = try pickUnusedPort(options: options) as Int
             _exit(1)
@@ -148,18 +147,23 @@ private func pickInTwoThreads(_ options: PickOptions) -> Bool {
     }
     return true
   }
-  let results = Collected<Bool>()
-  guard
-    (try? runThread({ results.add(work()) }, besides: { results.add(work()) }))
-      != nil
-  else { return false }
-  return results.all == [true, true]
+  // Not Collected: the standard library's mutex is of no use in such a child.
+  let successes = ForkableMutex(0)
+  @Sendable func count() { if work() { successes.withLock { $0 += 1 } } }
+  guard (try? runThread(count, besides: count)) != nil else { return false }
+  return successes.withLock { $0 } == 2
 }
 
 /// Binds a port and drops it, and picks it again when a thread has given it back.
 private func bindAndDrop(_ options: PickOptions) -> Int32 {
-  alarm(60)
+  endInAMinute()
   do { _ = try BoundPort(options: options) } catch { return 2 }
   while (try? pickUnusedPort(options: options) as Int) == nil { sched_yield() }
   return 0
+}
+
+/// Ends this process in a minute: what waits for ever is to show, not to hang.
+private func endInAMinute() {
+  unblockSignals(SIGALRM)
+  alarm(60)
 }

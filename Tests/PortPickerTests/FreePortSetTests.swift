@@ -85,6 +85,7 @@ import Testing
       for _ in 0..<2 {
         let child = cts_fork()
         if child == 0 {
+          unblockSignals(SIGXFSZ)
           signal(SIGXFSZ, SIG_DFL)
           var none = rlimit(rlim_cur: 0, rlim_max: 0)
           setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &none)

@@ -8,7 +8,11 @@ import Testing
 /// What becomes of the library in a child made by fork(2), and in other
 /// namespaces.
 @Suite(.alone) struct ForkTests {
-  @Test func aChildOfAProgramThatPicksWithoutPausePicks() async {
+  /// AddressSanitizer has locks of its own, one of which a thread may hold at the
+  /// moment of a fork: there, a few children of a hundred hang.
+  @Test(
+    .disabled(if: isUnderAddressSanitizer, "its locks are not safe to fork"))
+  func aChildOfAProgramThatPicksWithoutPausePicks() async {
     await #expect(processExitsWith: .success) {
       let pool = PickOptions(source: .ledger)
       // What every thread sets up once is set up.

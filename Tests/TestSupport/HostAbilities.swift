@@ -38,3 +38,7 @@ package let canStartUnreadable: Bool = {
 package let hasStrace: Bool =
   (try? Command("/usr/bin/env", ["strace", "-o", "/dev/null", "true"]).run()
     .status) == 0
+
+/// Whether the tests run under AddressSanitizer, as `.ci/run` runs them once: it
+/// names its options.
+package let isUnderAddressSanitizer = getenv("ASAN_OPTIONS") != nil

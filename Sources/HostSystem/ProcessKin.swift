@@ -6,7 +6,11 @@ import SystemPackage
 package struct ProcessKin: Sendable {
   /// This process, its parent, and so on, as far up as this pid namespace goes.
   package let ancestors: [Int32]
-  /// The session (setsid(2)); 0 where its leader is outside of this pid namespace.
+  /// The session (setsid(2)).
+  ///
+  /// It is 0 for processes that descend from init without a session of their own,
+  /// and for those whose session leader is outside this pid namespace. They count
+  /// as one session.
   private let session: Int32
 
   /// Finds them (`/proc/PID/stat`, proc_pid_stat(5)).
@@ -27,7 +31,7 @@ package struct ProcessKin: Sendable {
   /// Whether a process is one of them.
   package func contains(_ pid: Int32) -> Bool {
     if ancestors.contains(pid) { return true }
-    return session > 0 && Self.standing(of: pid)?.session == session
+    return Self.standing(of: pid)?.session == session
   }
 
   private static func standing(

@@ -135,6 +135,28 @@ import Testing
     #expect(foreign.errors.contains("belongs to process \(getpid())"))
   }
 
+  /// In a container whose init made no session, and on a machine whose init made
+  /// none, everything is in session 0.
+  @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
+  func sessionZeroIsASessionToo() throws {
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "PORTPICKER_LEDGER=\(fixture.directory.file("other"))", "unshare",
+        "--pid",
+        "--fork", "--mount-proc", "sh", "-c",
+        """
+        sleep 100000 & own=$("$0" --pool "$1" $!)
+        setsid sleep 100000 & other=$("$0" --pool "$2" $!)
+        "$0" return $own; echo $?
+        "$0" return $other; echo $?
+        """, Command.portpickerPath, "\(try unusedTestPort())",
+        "\(try unusedTestPort())",
+      ]
+    ).run()
+    #expect(result.output == "0\n1\n", "\(result)")
+  }
+
   @Test func anOldServerCannotTakePortsBack() throws {
     let server = try FakeServer(.slam)
     let result = try giveBack([

@@ -26,22 +26,23 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(name: "PortProtocol"),
+    .target(name: "PortLeasing", dependencies: ["HostSystem"]),
     .target(
-      name: "PortLeasing",
+      name: "PortLedger",
       dependencies: [
-        "HostSystem",
+        "HostSystem", "PortLeasing",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(
       name: "PortPicker",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortProtocol",
+        "HostSystem", "PortLeasing", "PortLedger", "PortProtocol",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "PortPickerCommand",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortPicker", "PortProtocol",
+        "HostSystem", "PortLeasing", "PortLedger", "PortPicker", "PortProtocol",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -49,14 +50,14 @@ let package = Package(
     .target(
       name: "PortServer",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortProtocol",
+        "HostSystem", "PortLeasing", "PortLedger", "PortProtocol",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
       name: "PortServerCommand",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortProtocol", "PortServer",
+        "HostSystem", "PortLeasing", "PortLedger", "PortProtocol", "PortServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -90,6 +91,12 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
+      name: "PortLedgerTests",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortLedger", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
       name: "PortPickerTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortPicker", "TestSupport",
@@ -98,7 +105,7 @@ let package = Package(
     .testTarget(
       name: "PortServerTests",
       dependencies: [
-        "CTestSupport", "HostSystem", "PortLeasing", "PortPicker",
+        "CTestSupport", "HostSystem", "PortLedger", "PortPicker",
         "PortPickerCommand", "PortServer", "PortServerCommand", "TestSupport",
         "soak",
         .product(name: "SystemPackage", package: "swift-system"),

@@ -21,12 +21,14 @@ extension Lease {
   ///
   /// It is the looking process's own, so that it ends with that, and it becomes
   /// another lease or none at once.
-  static func tentative(of asker: ProcessIdentity, user: UInt32) -> Lease {
+  package static func tentative(of asker: ProcessIdentity, user: UInt32)
+    -> Lease
+  {
     Lease(holder: asker, user: user, leasedAt: 0)
   }
 
   /// Whether it is such a lease.
-  var isTentative: Bool { leasedAt == 0 }
+  package var isTentative: Bool { leasedAt == 0 }
 }
 
 /// What a ledger has on a port.

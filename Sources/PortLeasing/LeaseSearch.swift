@@ -1,5 +1,4 @@
 package import HostSystem
-import SystemPackage
 
 /// What is asked of an allocator.
 package struct LeaseRequest: Sendable {
@@ -63,7 +62,7 @@ package struct PoolUsage: Hashable, Sendable {
 /// What a search has to know of the host.
 ///
 /// It is handed in, so that the search itself only decides.
-package protocol LeaseConditions: PortConditions {
+package protocol LeaseConditions<Failure>: PortConditions {
   /// Whether a holder still lives.
   func isAlive(_ holder: ProcessIdentity) -> Bool
 
@@ -84,9 +83,9 @@ extension LeaseConditions {
 /// that they might be leased.
 ///
 /// It decides. Of the host it asks no more than whether a few holders live.
-struct LeaseSearch {
+package struct LeaseSearch {
   /// What to do next.
-  enum Step {
+  package enum Step {
     /// Look at these ports, and call ``note(_:_:)`` for each until that says that
     /// it is enough.
     case look([UInt16])
@@ -132,7 +131,7 @@ struct LeaseSearch {
   /// How many ports to propose at least: the more were in use, the more.
   private var batch = 1
   /// Ports that were proposed and are not wanted any more.
-  private(set) var dropped: Set<UInt16> = []
+  package private(set) var dropped: Set<UInt16> = []
   /// How many ports others look at just now.
   private var tentativeCount = 0
 
@@ -146,7 +145,7 @@ struct LeaseSearch {
   /// - Parameters:
   ///   - request: What is asked for.
   ///   - cursor: The port that was handed out last.
-  init(_ request: LeaseRequest, from cursor: UInt16) {
+  package init(_ request: LeaseRequest, from cursor: UInt16) {
     self.request = request
     usage = PoolUsage(ports: request.pool.count)
     walk = PoolWalk(
@@ -156,25 +155,25 @@ struct LeaseSearch {
 
   /// Whether there might have been enough ports if others had not looked at some of
   /// them, which they may give up at once.
-  var dependsOnOthers: Bool {
+  package var dependsOnOthers: Bool {
     tentativeCount > 0 && usage.available + tentativeCount >= request.count
   }
 
   /// Whether enough ports were found good.
-  var hasFound: Bool { found.count == request.count }
+  package var hasFound: Bool { found.count == request.count }
 
   /// What became of the ports that this round has come by.
-  var usageSoFar: PoolUsage { usage }
+  package var usageSoFar: PoolUsage { usage }
 
   /// Whether ports have to be looked at thoroughly.
-  var isThorough: Bool { standard != .free }
+  package var isThorough: Bool { standard != .free }
 
   /// Whether the record of a port that was proposed is damaged: that is not to be
   /// forgotten before the port is leased.
-  func isDoubtful(_ port: UInt16) -> Bool { doubtful.contains(port) }
+  package func isDoubtful(_ port: UInt16) -> Bool { doubtful.contains(port) }
 
   /// Every port that was proposed and not forgotten.
-  var proposed: [UInt16] { found + pending + tail + dropped }
+  package var proposed: [UInt16] { found + pending + tail + dropped }
 
   /// Goes on.
   ///
@@ -183,10 +182,10 @@ struct LeaseSearch {
   ///   - record: What the ledger has on a port.
   /// - Returns: What to do next.
   /// - Throws: What reading a record throws.
-  mutating func next(
+  package mutating func next<Failure>(
     isAlive: (ProcessIdentity) -> Bool,
-    record: (UInt16) throws(LeasingError) -> LedgerRecord
-  ) throws(LeasingError) -> Step {
+    record: (UInt16) throws(Failure) -> LedgerRecord
+  ) throws(Failure) -> Step {
     if hasFound { return .found(found) }
     repeat {
       if let step = try propose(isAlive, record) { return step }
@@ -199,10 +198,10 @@ struct LeaseSearch {
   /// Goes on with a round.
   ///
   /// - Returns: `nil` where it is over.
-  private mutating func propose(
+  private mutating func propose<Failure>(
     _ isAlive: (ProcessIdentity) -> Bool,
-    _ record: (UInt16) throws(LeasingError) -> LedgerRecord
-  ) throws(LeasingError) -> Step? {
+    _ record: (UInt16) throws(Failure) -> LedgerRecord
+  ) throws(Failure) -> Step? {
     var asked = 0
     while let port = walk.port {
       let entry = dropped.contains(port) ? .vacant : try record(port)
@@ -264,9 +263,9 @@ struct LeaseSearch {
 
   /// Has its user find out about all holders that this round may come by, which
   /// takes longer than others should wait for the ledger.
-  private func askForHolders(
-    _ record: (UInt16) throws(LeasingError) -> LedgerRecord
-  ) throws(LeasingError) -> Step {
+  private func askForHolders<Failure>(
+    _ record: (UInt16) throws(Failure) -> LedgerRecord
+  ) throws(Failure) -> Step {
     var unknown: Set<ProcessIdentity> = []
     var walk = walk
     while let port = walk.port, unknown.count < Self.unknownLimit {
@@ -332,14 +331,14 @@ extension LeaseSearch {
   /// The ports to look at, the first to be looked at first.
   ///
   /// In a row the last one that is in use is the one that matters.
-  var toLookAt: [UInt16] {
+  package var toLookAt: [UInt16] {
     request.isContiguous ? pending.reversed() : pending
   }
 
   /// Takes note of what became of a port that was to be looked at.
   ///
   /// - Returns: Whether to look at the next one.
-  mutating func note(_ port: UInt16, _ status: PortStatus) -> Bool {
+  package mutating func note(_ port: UInt16, _ status: PortStatus) -> Bool {
     let isGood =
       switch status {
       case .free: true
@@ -381,7 +380,7 @@ extension LeaseSearch {
   }
 
   /// Takes note that a port that was found good is somebody else's by now.
-  mutating func lose(_ port: UInt16) {
+  package mutating func lose(_ port: UInt16) {
     reject(port, .inUse)
     if request.isContiguous {
       drop(found)
@@ -393,42 +392,15 @@ extension LeaseSearch {
   }
 
   /// Takes note of which processes live.
-  mutating func learn(_ answers: [ProcessIdentity: Bool]) {
+  package mutating func learn(_ answers: [ProcessIdentity: Bool]) {
     holders.merge(answers) { $1 }
   }
 
   /// Forgets the ports that are not wanted any more.
   ///
   /// - Returns: Those ports.
-  mutating func takeDropped() -> Set<UInt16> {
+  package mutating func takeDropped() -> Set<UInt16> {
     defer { dropped = [] }
     return dropped
-  }
-}
-
-/// A walk round a pool, a port at a time.
-private struct PoolWalk {
-  private let ranges: [ClosedRange<UInt16>]
-  private var index = 0
-  /// The port that the walk has come to; `nil` at its end.
-  private(set) var port: UInt16?
-
-  init(_ ranges: [ClosedRange<UInt16>]) {
-    self.ranges = ranges
-    port = ranges.first?.lowerBound
-  }
-
-  mutating func advance() {
-    guard let current = port else { return }
-    if current < ranges[index].upperBound {
-      port = current + 1
-    } else {
-      index += 1
-      port = index < ranges.count ? ranges[index].lowerBound : nil
-    }
-  }
-
-  mutating func restart() {
-    self = PoolWalk(ranges)
   }
 }

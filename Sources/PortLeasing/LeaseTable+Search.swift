@@ -1,5 +1,4 @@
 import HostSystem
-import SystemPackage
 
 /// How ports to lease are found, and how many are looked at for it.
 extension LeaseTable {
@@ -25,9 +24,9 @@ extension LeaseTable {
   }
 
   /// A port that can be leased.
-  mutating func findPort(
-    on ports: some PortConditions, _ looks: inout Looks
-  ) throws(Errno) -> UInt16? {
+  mutating func findPort<Failure>(
+    on ports: some PortConditions<Failure>, _ looks: inout Looks
+  ) throws(Failure) -> UInt16? {
     while !free.isEmpty {
       let port = free.first
       if try isFree(port, on: ports, &looks) { return port }
@@ -52,9 +51,9 @@ extension LeaseTable {
   /// Ports in a row that can be leased; `nil` where there are none.
   ///
   /// Where the free ones leave no row, those that were taken are looked at again.
-  mutating func findRow(
-    of count: Int, on ports: some PortConditions, _ looks: inout Looks
-  ) throws(Errno) -> ClosedRange<UInt16>? {
+  mutating func findRow<Failure>(
+    of count: Int, on ports: some PortConditions<Failure>, _ looks: inout Looks
+  ) throws(Failure) -> ClosedRange<UInt16>? {
     if unleasedCount < count { return nil }
     // The first row is one that begins behind the row that was leased last.
     let start = min(max(nextRow - base, 0), states.count)
@@ -94,10 +93,10 @@ extension LeaseTable {
   }
 
   /// A port of a row that cannot be leased after all; `nil` where all can.
-  private mutating func obstacle(
-    in row: ClosedRange<UInt16>, on ports: some PortConditions,
+  private mutating func obstacle<Failure>(
+    in row: ClosedRange<UInt16>, on ports: some PortConditions<Failure>,
     _ looks: inout Looks
-  ) throws(Errno) -> UInt16? {
+  ) throws(Failure) -> UInt16? {
     // Those that were taken are the likeliest to be so still.
     for port in row {
       switch self[port] {
@@ -120,9 +119,9 @@ extension LeaseTable {
   }
 
   /// Asks the host, and parks the port if it is not free.
-  private mutating func isFree(
-    _ port: UInt16, on ports: some PortConditions, _ looks: inout Looks
-  ) throws(Errno) -> Bool {
+  private mutating func isFree<Failure>(
+    _ port: UInt16, on ports: some PortConditions<Failure>, _ looks: inout Looks
+  ) throws(Failure) -> Bool {
     looks.made += 1
     if try ports.isFree(port) { return true }
     move(port, to: .taken(lookedAt: looks.now))
@@ -131,9 +130,9 @@ extension LeaseTable {
 
   /// Asks the host more thoroughly, and parks the port if it can not even be
   /// leased as one that lingers.
-  private mutating func canLinger(
-    _ port: UInt16, on ports: some PortConditions, _ looks: inout Looks
-  ) throws(Errno) -> Bool {
+  private mutating func canLinger<Failure>(
+    _ port: UInt16, on ports: some PortConditions<Failure>, _ looks: inout Looks
+  ) throws(Failure) -> Bool {
     looks.made += 1
     switch try ports.status(of: port) {
     case .free, .lingering: return true

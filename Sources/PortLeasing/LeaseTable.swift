@@ -1,5 +1,4 @@
 package import HostSystem
-package import SystemPackage
 
 /// The leases of one port server, and the ports that it has left.
 ///
@@ -142,10 +141,10 @@ package struct LeaseTable {
   ///   - ports: The host.
   /// - Returns: The ports, or that there are not enough.
   /// - Throws: What a probe says that cannot be made; nothing is leased then.
-  package mutating func lease(
+  package mutating func lease<Failure>(
     _ lease: Lease, count: Int = 1, isContiguous: Bool = false,
-    on ports: some PortConditions
-  ) throws(Errno) -> Outcome {
+    on ports: some PortConditions<Failure>
+  ) throws(Failure) -> Outcome {
     var looks = Looks(at: lease.leasedAt)
     if count > 1, isContiguous {
       let row = try findRow(of: count, on: ports, &looks).map(Array.init) ?? []
@@ -154,7 +153,7 @@ package struct LeaseTable {
     }
     var found: [UInt16] = []
     var doubted: [UInt16] = []
-    do throws(Errno) {
+    do throws(Failure) {
       while found.count < count {
         // Where it is clear that there are too few, nobody looks for them.
         guard found.count + unleasedCount >= count,

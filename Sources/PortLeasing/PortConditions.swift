@@ -1,55 +1,18 @@
 package import HostSystem
-package import SystemPackage
 
 /// What whoever leases ports has to know of them.
 ///
 /// It is handed in, so that what leases only decides.
-package protocol PortConditions {
+package protocol PortConditions<Failure> {
+  /// What is thrown where a port cannot be looked at.
+  associatedtype Failure: Error
+
   /// Whether any program could bind the port: the quick question.
-  func isFree(_ port: UInt16) throws(Errno) -> Bool
+  func isFree(_ port: UInt16) throws(Failure) -> Bool
 
   /// The port's status: the thorough question, for a port that is not free.
   ///
   /// - Returns: `nil` where to find out would take too much of the host's time now;
   ///   the port can be asked for again later.
-  func status(of port: UInt16) throws(Errno) -> PortStatus?
-}
-
-/// The ports of this host, for a server that is asked again and again.
-///
-/// Whether a port lingers takes a look at all TCP sockets of the host, which may be
-/// many, of any user. One look answers for all ports for a moment, and all looks
-/// together take at most a twentieth of the time.
-package final class HostPorts: PortConditions {
-  private var census: TCPSocketCensus?
-  /// When the census was taken, and when the next one may be, in nanoseconds since
-  /// boot.
-  private var takenAt: UInt64 = 0
-  private var nextAt: UInt64 = 0
-
-  /// How long a census answers.
-  private static let validity: UInt64 = 10_000_000
-
-  package init() {}
-
-  package func isFree(_ port: UInt16) throws(Errno) -> Bool {
-    try PortProbe.isFree(port)
-  }
-
-  package func status(of port: UInt16) throws(Errno) -> PortStatus? {
-    let quick = try PortProbe.quickStatus(of: port)
-    guard quick == .inUse else { return quick }
-    guard let census = currentCensus() else { return nil }
-    return try PortProbe.isLingering(port, by: census) ? .lingering : .inUse
-  }
-
-  private func currentCensus() -> TCPSocketCensus? {
-    let now = nanosecondsSinceBoot()
-    if now < nextAt { return now < takenAt + Self.validity ? census : nil }
-    // Where the kernel does not tell, no port counts as lingering.
-    census = (try? TCPSocketCensus()) ?? .unknown
-    takenAt = nanosecondsSinceBoot()
-    nextAt = takenAt + 19 * (takenAt - now)
-    return census
-  }
+  func status(of port: UInt16) throws(Failure) -> PortStatus?
 }

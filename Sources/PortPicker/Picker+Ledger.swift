@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import PortLedger
 import SystemPackage
 
 extension Picker {

@@ -1,5 +1,6 @@
 package import HostSystem
 import PortLeasing
+import PortLedger
 import Synchronization
 import SystemPackage
 

@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import PortLedger
 import PortPicker
 import SystemPackage
 

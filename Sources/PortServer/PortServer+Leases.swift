@@ -1,6 +1,7 @@
 import HostSystem
 import Logging
 import PortLeasing
+import PortLedger
 import PortProtocol
 import SystemPackage
 

@@ -1,6 +1,7 @@
 package import HostSystem
 package import Logging
-package import PortLeasing
+import PortLeasing
+package import PortLedger
 import PortProtocol
 package import SystemPackage
 

@@ -1,6 +1,7 @@
 import HostSystem
 import Logging
 import PortLeasing
+import PortLedger
 
 extension PortPool {
   /// Shows other servers these ports, and says which of them others lease, too.

@@ -2,6 +2,7 @@ import ArgumentParser
 import HostSystem
 import Logging
 import PortLeasing
+import PortLedger
 import PortProtocol
 import PortServer
 import SystemPackage

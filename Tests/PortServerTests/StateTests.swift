@@ -1,5 +1,5 @@
 import Foundation
-import PortLeasing
+import PortLedger
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import Foundation
 import HostSystem
 import PortLeasing
+import PortLedger
 import SystemPackage
 import TestSupport
 import Testing

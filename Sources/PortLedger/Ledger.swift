@@ -1,5 +1,6 @@
 package import HostSystem
-import SystemPackage
+package import PortLeasing
+package import SystemPackage
 
 /// The file in which leases are written down, so that processes which know
 /// nothing of each other share one pool.
@@ -60,7 +61,8 @@ package final class Ledger: Sendable {
   /// - Throws: Why the ledger cannot be used, or a port not be probed; or that the
   ///   time is over. Nothing is leased then.
   package func lease(
-    _ request: LeaseRequest, under host: some LeaseConditions, now: UInt64,
+    _ request: LeaseRequest, under host: some LeaseConditions<Errno>,
+    now: UInt64,
     deadline: Deadline
   ) throws(LeasingError) -> LeaseOutcome {
     var wait = Duration.microseconds(500)
@@ -103,7 +105,8 @@ package final class Ledger: Sendable {
   }
 
   private func run(
-    _ hunt: inout Hunt, under host: some LeaseConditions, _ deadline: Deadline
+    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
+    _ deadline: Deadline
   ) throws(LeasingError) -> LeaseOutcome {
     while true {
       let step = try withLockedFile(until: deadline) {
@@ -131,7 +134,8 @@ package final class Ledger: Sendable {
 
   /// Goes on with a search under the lock, and writes down what comes of it.
   private func step(
-    _ hunt: inout Hunt, under host: some LeaseConditions, in file: LedgerFile,
+    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
+    in file: LedgerFile,
     _ header: inout LedgerHeader
   ) throws(LeasingError) -> LeaseSearch.Step {
     // The first search begins anywhere, lest the ledgers of several users go
@@ -190,7 +194,8 @@ package final class Ledger: Sendable {
 
   /// Looks at the ports that a search proposes.
   private func look(
-    _ hunt: inout Hunt, under host: some LeaseConditions, _ deadline: Deadline
+    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
+    _ deadline: Deadline
   ) throws(LeasingError) {
     guard let ports = hunt.search?.toLookAt else { return }
     for port in ports {

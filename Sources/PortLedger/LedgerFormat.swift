@@ -1,4 +1,5 @@
 package import HostSystem
+import PortLeasing
 package import SystemPackage
 
 /// How a ledger is laid out in its file.

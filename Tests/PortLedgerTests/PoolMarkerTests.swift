@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import PortLedger
 import Testing
 
 /// How servers show each other their pools.

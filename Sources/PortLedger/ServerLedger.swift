@@ -1,4 +1,5 @@
 import HostSystem
+package import PortLeasing
 import SystemPackage
 
 /// The file in which a port server writes its leases down, so that they outlive

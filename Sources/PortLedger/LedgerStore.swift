@@ -1,4 +1,5 @@
 import HostSystem
+import PortLeasing
 import SystemPackage
 
 /// Where a ledger is, and how its file is opened, made, and put right.

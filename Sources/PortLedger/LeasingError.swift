@@ -1,3 +1,4 @@
+package import PortLeasing
 package import SystemPackage
 
 /// Why ports can be neither leased nor given back.

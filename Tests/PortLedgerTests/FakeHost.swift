@@ -1,5 +1,6 @@
 import HostSystem
 import PortLeasing
+import PortLedger
 import SystemPackage
 import TestSupport
 
@@ -28,11 +29,6 @@ struct FakeHost: LeaseConditions {
     if let failure { throw failure }
     return statuses[port] ?? .free
   }
-}
-
-extension ProcessIdentity {
-  static let a = ProcessIdentity(pid: 100, startTime: 1000)
-  static let b = ProcessIdentity(pid: 200, startTime: 2000)
 }
 
 extension LedgerContext {

@@ -1,4 +1,5 @@
 import HostSystem
+import PortLeasing
 import SystemPackage
 
 /// A ledger's open file: records in, records out.

@@ -1,6 +1,7 @@
 import Dispatch
 import HostSystem
 import PortLeasing
+import PortLedger
 import SystemPackage
 import TestSupport
 import Testing

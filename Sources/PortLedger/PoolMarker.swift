@@ -1,4 +1,5 @@
 import HostSystem
+package import PortLeasing
 
 /// How port servers in one network namespace show each other which ports they
 /// lease: by the name of an ``AbstractMarker``,

@@ -57,6 +57,10 @@ uint64_t chs_network_number(int socket) {
   return number;
 }
 
+int chs_thread_signal(pid_t process, pid_t thread, int signal) {
+  return tgkill(process, thread, signal);
+}
+
 int chs_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int chs_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

@@ -8,8 +8,6 @@ package struct KernelPorts: Hashable, Sendable {
   package var ephemeral: ClosedRange<UInt16>?
   /// What is left out of it (`ip_local_reserved_ports`).
   package var reserved: [ClosedRange<UInt16>]
-  /// The first port that needs no privilege (`ip_unprivileged_port_start`).
-  package var firstUnprivileged: UInt16 = 1024
 
   package init(
     ephemeral: ClosedRange<UInt16>?, reserved: [ClosedRange<UInt16>] = []
@@ -21,20 +19,21 @@ package struct KernelPorts: Hashable, Sendable {
   /// What this host says; a setting that cannot be read counts as the
   /// kernel's default.
   package static func current() -> KernelPorts {
-    let directory = "/proc/sys/net/ipv4"
-    func setting(_ name: String) -> String? {
-      // ip_local_reserved_ports can list every port there is.
-      try? readTextFile("\(directory)/\(name)", limit: 1 << 19)
-    }
-    var ports = KernelPorts(
+    KernelPorts(
       portRange: setting("ip_local_port_range") ?? "32768 60999",
       reservedPorts: setting("ip_local_reserved_ports") ?? "")
-    if let start = setting("ip_unprivileged_port_start")?
-      .split(whereSeparator: \.isWhitespace).first.flatMap({ UInt16($0) })
-    {
-      ports.firstUnprivileged = start
-    }
-    return ports
+  }
+
+  /// The first port that needs no privilege to be bound
+  /// (`ip_unprivileged_port_start`); the kernel's default if it cannot be read.
+  package static func firstUnprivileged() -> UInt16 {
+    setting("ip_unprivileged_port_start")?
+      .split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) }
+      ?? 1024
+  }
+
+  private static func setting(_ name: String) -> String? {
+    try? readSetting("/proc/sys/net/ipv4/\(name)")
   }
 
   /// Reads the settings as the kernel writes them: `32768\t60999\n` and

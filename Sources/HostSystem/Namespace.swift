@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 package import SystemPackage
 
 /// A namespace, named by its inode number under `/proc/PID/ns`, which is what
@@ -33,9 +34,22 @@ package struct Namespace: Hashable, Sendable {
   }
 
   /// The pid namespace: pids belong to it.
+  ///
+  /// A process stays in the one that it was made in, so it is read once.
   package static func process() throws(Errno) -> Namespace {
-    try Namespace(kind: "pid")
+    let generation = UInt(forkGeneration())
+    let known = knownProcess.load(ordering: .relaxed)
+    if known.first == generation {
+      return Namespace(identifier: UInt32(truncatingIfNeeded: known.second))
+    }
+    let namespace = try Namespace(kind: "pid")
+    knownProcess.store(
+      WordPair(first: generation, second: UInt(namespace.identifier)),
+      ordering: .relaxed)
+    return namespace
   }
+
+  private static let knownProcess = Atomic(WordPair(first: 0, second: 0))
 
   /// The time namespace: it shifts processes' start times.
   ///
@@ -62,7 +76,7 @@ package struct Namespace: Hashable, Sendable {
 ///
 /// - Throws: What reading it says; `Errno.notSupported` where it is no number.
 package func bootIdentifier() throws(Errno) -> UInt64 {
-  let text = try readTextFile("/proc/sys/kernel/random/boot_id")
+  let text = try readSetting("/proc/sys/kernel/random/boot_id")
   // 128 random bits in hexadecimal, with dashes; half of them will do.
   let digits = text.filter(\.isHexDigit).prefix(16)
   guard let number = UInt64(digits, radix: 16) else { throw .notSupported }

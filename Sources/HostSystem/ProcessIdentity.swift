@@ -1,3 +1,4 @@
+import CHostSystem
 import Glibc
 import Synchronization
 package import SystemPackage
@@ -133,16 +134,11 @@ extension ProcessIdentity {
 
   /// Whether a number is that of a thread and not of a process.
   ///
-  /// `/proc` shows threads under their numbers as if they were processes;
-  /// pidfd_open(2) tells them apart, by `EINVAL` or, in newer kernels,
-  /// `ENOENT`.
-  private static func isThread(_ pid: Int32) -> Bool {
-    do {
-      _ = try Descriptor(ofProcess: pid)
-      return false
-    } catch {
-      return error == .invalidArgument || error == .noSuchFileOrDirectory
-    }
+  /// `/proc` shows threads under their numbers as if they were processes; to
+  /// tgkill(2), a thread is of a process with another number. Signal 0 does
+  /// nothing.
+  private static func isThread(_ number: Int32) -> Bool {
+    chs_thread_signal(number, number, 0) != 0 && errno == ESRCH
   }
 
   static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {

@@ -6,8 +6,6 @@ package struct LeaseRequest: Sendable {
   package var pool: PortPool
   /// The process that the ports are for.
   package var holder: ProcessIdentity
-  /// The process that asks.
-  package var asker: ProcessIdentity
   /// The user who asks.
   package var user: UInt32
   /// How many ports, at least 1; all of them or none.
@@ -16,12 +14,11 @@ package struct LeaseRequest: Sendable {
   package var isContiguous: Bool
 
   package init(
-    pool: PortPool, holder: ProcessIdentity, asker: ProcessIdentity,
-    user: UInt32, count: Int = 1, isContiguous: Bool = false
+    pool: PortPool, holder: ProcessIdentity, user: UInt32, count: Int = 1,
+    isContiguous: Bool = false
   ) {
     self.pool = pool
     self.holder = holder
-    self.asker = asker
     self.user = user
     self.count = count
     self.isContiguous = isContiguous
@@ -65,6 +62,11 @@ package struct PoolUsage: Hashable, Sendable {
 package protocol LeaseConditions<Failure>: PortConditions {
   /// Whether a holder still lives.
   func isAlive(_ holder: ProcessIdentity) -> Bool
+
+  /// The process that asks, which is known only if it is needed.
+  ///
+  /// - Throws: Why it cannot be told.
+  func asker() throws(Failure) -> ProcessIdentity
 
   /// A port that was free is not wanted after all.
   func drop(_ port: UInt16)
@@ -256,9 +258,7 @@ package struct LeaseSearch {
   }
 
   private func isKnown(_ holder: ProcessIdentity) -> Bool {
-    // Who asks, and for whom, is alive.
-    holder == request.holder || holder == request.asker
-      || holders[holder] != nil
+    holder == request.holder || holders[holder] != nil
   }
 
   /// Has its user find out about all holders that this round may come by, which

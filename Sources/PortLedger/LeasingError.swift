@@ -9,6 +9,8 @@ package enum LeasingError: Error, Hashable {
   case ledger(LedgerProblem, path: String)
   /// A port cannot be probed.
   case probe(UInt16, Errno)
+  /// The process that asks cannot be told apart from others.
+  case asker(Errno)
   /// The time was over before enough ports were found; what was found out until
   /// then.
   case outOfTime(PoolUsage)
@@ -16,7 +18,9 @@ package enum LeasingError: Error, Hashable {
   /// The system's error behind it, if there is one.
   package var errno: Errno? {
     switch self {
-    case .ledger(.system(let errno), _), .probe(_, let errno): errno
+    case .ledger(.system(let errno), _), .probe(_, let errno),
+      .asker(let errno):
+      errno
     case .ledger, .outOfTime: nil
     }
   }
@@ -69,6 +73,9 @@ extension LeasingError: CustomStringConvertible {
     case .probe(let port, let errno):
       "cannot probe port \(port): \(errno)"
         + (errno.advice.map { "; " + $0 } ?? "")
+    case .asker(let errno):
+      "/proc does not show this process: \(errno); mount it anew (mount -t proc "
+        + "proc /proc)"
     case .outOfTime(let usage):
       "no free port was found in time: of the \(usage.ports) ports of the pool, "
         + "\(usage.leased) are leased and \(usage.inUse) in use by others, as far "

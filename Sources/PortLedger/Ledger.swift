@@ -89,8 +89,8 @@ package final class Ledger: Sendable {
     let request: LeaseRequest
     /// What is written down in the end.
     let lease: Lease
-    /// What is written down until then.
-    let tentative: Lease
+    /// What is written down until then, once that is needed.
+    private(set) var tentative: Lease?
     /// Whether the first port is written down as leased at once.
     var isFirst: Bool
     /// It begins where the ledger's cursor stands, so with the first lock.
@@ -99,8 +99,26 @@ package final class Ledger: Sendable {
     init(_ request: LeaseRequest, now: UInt64) {
       self.request = request
       lease = Lease(holder: request.holder, user: request.user, leasedAt: now)
-      tentative = .tentative(of: request.asker, user: request.user)
       isFirst = request.count == 1
+    }
+
+    mutating func makeTentative(
+      under host: some LeaseConditions<Errno>
+    ) throws(LeasingError) -> Lease {
+      if let tentative { return tentative }
+      do throws(Errno) {
+        let new = Lease.tentative(of: try host.asker(), user: request.user)
+        tentative = new
+        return new
+      } catch {
+        throw .asker(error)
+      }
+    }
+
+    /// Whether a record is what this search has written.
+    func wrote(_ record: LedgerRecord) -> Bool {
+      guard case .lease(let found) = record else { return false }
+      return found == lease || found == tentative
     }
   }
 
@@ -157,7 +175,8 @@ package final class Ledger: Sendable {
       case .ask, .exhausted: return step
       case .look(let ports):
         if search.isDoubtful(ports[0]) { hunt.isFirst = false }
-        let lease = hunt.isFirst ? hunt.lease : hunt.tentative
+        let lease =
+          hunt.isFirst ? hunt.lease : try hunt.makeTentative(under: host)
         let marked = ports.filter { !search.isDoubtful($0) }
         header.cursor = ports[ports.count - 1]
         let header = header
@@ -185,8 +204,9 @@ package final class Ledger: Sendable {
     of ports: [UInt16], _ search: LeaseSearch, _ hunt: Hunt, in file: LedgerFile
   ) throws(LeasingError) -> UInt16? {
     for port in ports {
-      let expected: LedgerRecord =
-        search.isDoubtful(port) ? .damaged : .lease(hunt.tentative)
+      let expected: LedgerRecord? =
+        search.isDoubtful(port)
+        ? .damaged : hunt.tentative.map(LedgerRecord.lease)
       if try record(of: port, in: file) != expected { return port }
     }
     return nil
@@ -237,10 +257,7 @@ package final class Ledger: Sendable {
     _ ports: some Sequence<UInt16>, of hunt: Hunt, in file: LedgerFile
   ) throws(LeasingError) {
     try store.step { () throws(Errno) in
-      try file.update(ports) { _, record in
-        record == .lease(hunt.lease) || record == .lease(hunt.tentative)
-          ? .zero : nil
-      }
+      try file.update(ports) { _, record in hunt.wrote(record) ? .zero : nil }
     }
   }
 

@@ -52,6 +52,8 @@ final class HostConditions: LeaseConditions {
     (seenNetwork ?? currentNetworkNumber()) != network
   }
 
+  func asker() throws(Errno) -> ProcessIdentity { try .current() }
+
   func isAlive(_ holder: ProcessIdentity) -> Bool {
     holder.isAlive
   }

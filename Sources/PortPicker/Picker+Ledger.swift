@@ -56,17 +56,8 @@ extension Picker {
   ) throws(PortPickerError) -> Pick? {
     let conditions = HostConditions(
       keepingSocketsFor: request.use, in: network)
-    let asker: ProcessIdentity
-    do throws(Errno) {
-      asker = try .current()
-    } catch {
-      throw PortPickerError(
-        .systemFailure,
-        "/proc does not show this process: \(error); mount it anew (mount -t proc "
-          + "proc /proc)", error)
-    }
     let wanted = LeaseRequest(
-      pool: pool, holder: holder, asker: asker, user: effectiveUserID(),
+      pool: pool, holder: holder, user: effectiveUserID(),
       count: request.count, isContiguous: request.isContiguous)
     let outcome: LeaseOutcome
     do throws(PortPickerError) {
@@ -178,7 +169,7 @@ func convertingErrors<Result>(
     switch error {
     case .ledger:
       throw PortPickerError(.ledgerUnusable, error.description, error.errno)
-    case .probe:
+    case .probe, .asker:
       throw PortPickerError(.systemFailure, error.description, error.errno)
     case .outOfTime:
       throw PortPickerError(.timedOut, error.description)

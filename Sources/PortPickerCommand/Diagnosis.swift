@@ -119,12 +119,11 @@ extension Diagnosis {
           + "does; use another pool, or add them to "
           + "net.ipv4.ip_local_reserved_ports")
     }
-    if let lowest = pool.ranges.first?.lowerBound,
-      lowest < kernel.firstUnprivileged
-    {
+    let firstUnprivileged = KernelPorts.firstUnprivileged()
+    if let lowest = pool.ranges.first?.lowerBound, lowest < firstUnprivileged {
       say(
         .problem, topic,
-        "ports below \(kernel.firstUnprivileged) need a privilege to be bound; "
+        "ports below \(firstUnprivileged) need a privilege to be bound; "
           + "use another pool, or lower net.ipv4.ip_unprivileged_port_start")
     }
     let used = status.leasedCount + status.inUseCount

@@ -41,9 +41,10 @@ extension PortPool {
         net.ipv4.ip_local_reserved_ports
         """)
     }
-    guard kernel.firstUnprivileged > 1 else { return }
+    let firstUnprivileged = KernelPorts.firstUnprivileged()
+    guard firstUnprivileged > 1 else { return }
     let privileged = intersection(
-      PortPool([1...kernel.firstUnprivileged - 1]))
+      PortPool([1...firstUnprivileged - 1]))
     if let first = privileged.ranges.first?.lowerBound,
       (try? PortProbe.status(of: first)) == .denied
     {

@@ -36,12 +36,6 @@ import Testing
     #expect(ports.reserved == [8080...8080, 9000...9010])
   }
 
-  @Test func portsFrom1024OnNeedNoPrivilegeUnlessTheKernelSaysOtherwise() {
-    let ports = KernelPorts(portRange: "1 2", reservedPorts: "")
-    #expect(ports.firstUnprivileged == 1024)
-    #expect(KernelPorts(ephemeral: nil).firstUnprivileged == 1024)
-  }
-
   @Test func thisHostsRangeHoldsWhatTheKernelHandsOut() throws {
     let ephemeral = try #require(KernelPorts.current().ephemeral)
     let socket = try PortSocket(binding: 0, .tcp)

@@ -73,12 +73,24 @@ struct NetworkSettingsTests {
       try change("ipv4/ip_unprivileged_port_start", to: "80")
       try change("ipv4/ip_local_port_range", to: "40000 41000")
       try change("ipv4/ip_local_reserved_ports", to: "40100-40200,40500")
-      var ports = KernelPorts(
+      let ports = KernelPorts(
         ephemeral: 40000...41000, reserved: [40100...40200, 40500...40500])
-      ports.firstUnprivileged = 80
       #expect(KernelPorts.current() == ports)
+      #expect(KernelPorts.firstUnprivileged() == 80)
       try change("ipv4/ip_unprivileged_port_start", to: "0")
-      #expect(KernelPorts.current().firstUnprivileged == 0)
+      #expect(KernelPorts.firstUnprivileged() == 0)
+    }
+  }
+
+  @Test func aLongListOfReservedPortsIsReadWhole() async {
+    await #expect(processExitsWith: .success) {
+      try #require(cts_enter_network() == 0)
+      // Some 86,000 bytes: no two of them are a range.
+      let ports = stride(from: 2001, to: 32000, by: 2).map { UInt16($0) }
+      try change(
+        "ipv4/ip_local_reserved_ports",
+        to: ports.map { "\($0)" }.joined(separator: ","))
+      #expect(KernelPorts.current().reserved == ports.map { $0...$0 })
     }
   }
 
@@ -87,7 +99,7 @@ struct NetworkSettingsTests {
       try #require(cts_enter_network() == 0)
       try change("ipv4/ip_unprivileged_port_start", to: "2000")
       try #require(setuid(65534) == 0)
-      let first = KernelPorts.current().firstUnprivileged
+      let first = KernelPorts.firstUnprivileged()
       #expect(first == 2000)
       #expect(try PortProbe.status(of: first - 1) == .denied)
       #expect(try PortProbe.status(of: first) == .free)

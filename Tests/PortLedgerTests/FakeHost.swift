@@ -10,10 +10,17 @@ struct FakeHost: LeaseConditions {
   /// The ports that are not free.
   var statuses: [UInt16: PortStatus] = [:]
   var failure: Errno?
+  /// Why the process that asks cannot be told.
+  var askerFailure: Errno?
   /// Called when a port is looked at.
   var onLook: (UInt16) -> Void = { _ in }
   /// Called when a holder is asked for.
   var onAsk: (ProcessIdentity) -> Void = { _ in }
+
+  func asker() throws(Errno) -> ProcessIdentity {
+    if let askerFailure { throw askerFailure }
+    return .a
+  }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool {
     onAsk(holder)
@@ -77,7 +84,7 @@ extension Ledger {
   ) throws(LeasingError) -> LeaseOutcome {
     try lease(
       LeaseRequest(
-        pool: pool, holder: holder, asker: holder, user: 0, count: count,
+        pool: pool, holder: holder, user: 0, count: count,
         isContiguous: contiguous),
       under: host, now: 1, deadline: Deadline(after: timeout))
   }

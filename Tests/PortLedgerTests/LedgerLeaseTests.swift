@@ -19,6 +19,17 @@ import Testing
     #expect(test.warnings.all.isEmpty)
   }
 
+  @Test func theProcessThatAsksIsNotLookedUpForOneFreePort() throws {
+    let test = try TestLedger()
+    let host = FakeHost(askerFailure: .tooManyOpenFiles)
+    #expect(try test.ledger.lease(pool, to: .b, on: host) != .leased([]))
+    #expect(throws: LeasingError.asker(.tooManyOpenFiles)) {
+      try test.ledger.lease(pool, to: .b, count: 2, on: host)
+    }
+    // Nothing of the second one is left.
+    #expect(try test.ledger.drain(pool, to: .a).count == 9)
+  }
+
   @Test func portsOfTheDeadComeBackByThemselves() throws {
     let test = try TestLedger()
     _ = try test.ledger.drain(pool, to: .a)

@@ -97,7 +97,7 @@ import Testing
     try server.waitForErrorLine("listening on") { lines.append($0) }
     #expect(
       lines.contains { $0.contains("22,80-90 need a privilege") }
-        == (KernelPorts.current().firstUnprivileged > 90))
+        == (KernelPorts.firstUnprivileged() > 90))
     withExtendedLifetime(program) {}
   }
 

@@ -29,6 +29,9 @@ uint64_t chs_fork_generation(void);
 /// in; 0 where the kernel does not say.
 uint64_t chs_network_number(int socket);
 
+/// tgkill(2).
+int chs_thread_signal(pid_t process, pid_t thread, int signal);
+
 /// pidfd_open(2). The descriptor is close-on-exec and turns readable when the
 /// process exits, before it is reaped.
 int chs_pidfd_open(pid_t pid);

@@ -102,7 +102,8 @@ extension ProcessIdentity {
     let error =
       known.first == generation
       ? Int32(truncatingIfNeeded: known.second) : lookForOwnProc()
-    if known.first != generation {
+    // Other errors can pass, such as a lack of descriptors.
+    if known.first != generation, error == 0 || error == ENOTSUP {
       ownProc.store(
         WordPair(first: generation, second: UInt(error)), ordering: .relaxed)
     }

@@ -133,7 +133,8 @@ import Testing
     #expect(result.errors.filter(\.isNewline).count == 1)
   }
 
-  @Test func theHostsInitIsRefused() throws {
+  @Test(.enabled(if: isInHostPIDNamespace))
+  func theHostsInitIsRefused() throws {
     let result = try fixture.portpicker(["1"]).run()
     #expect(result.status == 64)
     #expect(result.errors.contains("pass the pid of your own script"))

@@ -46,6 +46,35 @@ import Testing
     #expect(ports == 9)
   }
 
+  /// A server in a container checks whether `/proc` is its own at its first
+  /// request, and that takes a descriptor.
+  @Test(.enabled(if: canUnshare, "unshare(1) may not make namespaces"))
+  func aCheckOfProcThatFailsForWantOfDescriptorsIsRepeated() throws {
+    let directory = try TemporaryDirectory()
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "unshare", "--pid", "--fork", "--mount-proc", "sh", "-c",
+        """
+        "$1" --pool "$2" --address "$3" --no-state 2>"$4" & server=$!
+        until grep -q "listening on" "$4"; do :; done
+        for limit in $(seq 6 16) 1024; do
+          prlimit --pid $server "--nofile=$limit:"
+          port=$("$0" --server "$3" --require-server --timeout 0.3 $$ 2>/dev/null)
+          status=$?
+        done
+        echo $status; grep -c "Too many open files" "$4"
+        """, Command.portpickerPath, Command.portserverPath,
+        try unusedTestPool(16), RunningServer.unusedAddress(),
+        directory.file("log"),
+      ]
+    ).run()
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.first == "0", "\(result)")
+    // Otherwise nothing was scarce.
+    #expect(lines.last != "0", "\(result)")
+  }
+
   @Test func withoutIPv6PortsAreProbedAllTheSame() async {
     await #expect(processExitsWith: .success) {
       try #require(cts_forbid_ipv6() == 0)

@@ -1,6 +1,7 @@
 import CTestSupport
 import Foundation
 import Glibc
+import HostSystem
 
 /// Whether this host lets tests make namespaces with unshare(1): as root, or
 /// with user namespaces.
@@ -33,6 +34,10 @@ package let canStartUnreadable: Bool = {
   if process > 0 { cts_end(process) }
   return process > 0
 }()
+
+/// Whether the tests run in the host's pid namespace, whose process 1 never ends.
+package let isInHostPIDNamespace =
+  (try? Namespace.process()) == .hostProcess
 
 /// Whether there is strace(1), and it may trace.
 package let hasStrace: Bool =

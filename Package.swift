@@ -34,9 +34,15 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(
+      name: "PortServerClient",
+      dependencies: [
+        "HostSystem", "PortProtocol",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .target(
       name: "PortPicker",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortLedger", "PortProtocol",
+        "HostSystem", "PortLeasing", "PortLedger", "PortServerClient",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .executableTarget(
@@ -96,6 +102,9 @@ let package = Package(
         "HostSystem", "PortLeasing", "PortLedger", "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .testTarget(
+      name: "PortServerClientTests",
+      dependencies: ["HostSystem", "PortServerClient", "TestSupport"]),
     .testTarget(
       name: "PortPickerTests",
       dependencies: [

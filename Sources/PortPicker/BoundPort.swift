@@ -92,7 +92,7 @@ public struct BoundPort: ~Copyable, Sendable {
 
   deinit {
     closeSockets(tcp, udp)
-    origin.giveBackLater([port])
+    origin.returnLater([port])
   }
 
   /// Closes the sockets and gives the port back.
@@ -108,7 +108,7 @@ public struct BoundPort: ~Copyable, Sendable {
     let (port, origin) = (port, origin)
     closeSockets(tcp, udp)
     discard self
-    try origin.giveBack([port], timeout: timeout)
+    try origin.returnPorts([port], timeout: timeout)
   }
 
   /// Closes the sockets and gives the port back, without keeping a thread of
@@ -126,7 +126,7 @@ public struct BoundPort: ~Copyable, Sendable {
     closeSockets(tcp, udp)
     discard self
     try await waiting { () throws(PortPickerError) in
-      try origin.giveBack([port], timeout: timeout)
+      try origin.returnPorts([port], timeout: timeout)
     }
   }
 
@@ -136,7 +136,7 @@ public struct BoundPort: ~Copyable, Sendable {
     let port = port
     closeSockets(tcp, udp)
     discard self
-    origin.giveBackOrWarn([port])
+    origin.returnOrWarn([port])
   }
 
   /// As ``close(timeout:)-(Duration)``, without keeping a thread of the concurrency pool
@@ -146,7 +146,7 @@ public struct BoundPort: ~Copyable, Sendable {
     let port = port
     closeSockets(tcp, udp)
     discard self
-    await origin.giveBackOrWarn([port])
+    await origin.returnOrWarn([port])
   }
 
   /// Hands the TCP socket over: the caller closes it from now on.

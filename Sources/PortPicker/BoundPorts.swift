@@ -85,7 +85,7 @@ public struct BoundPorts: ~Copyable, Sendable {
   deinit {
     if elements.isEmpty { return }
     for element in elements { closeSockets(element.tcp, element.udp) }
-    origin.giveBackLater(ports)
+    origin.returnLater(ports)
   }
 
   /// Closes the sockets and gives the ports back.
@@ -99,7 +99,7 @@ public struct BoundPorts: ~Copyable, Sendable {
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
     let origin = origin
-    try origin.giveBack(closed(), timeout: timeout)
+    try origin.returnPorts(closed(), timeout: timeout)
   }
 
   /// Closes the sockets and gives the ports back, without keeping a thread of
@@ -116,7 +116,7 @@ public struct BoundPorts: ~Copyable, Sendable {
     let origin = origin
     let ports = closed()
     try await waiting { () throws(PortPickerError) in
-      try origin.giveBack(ports, timeout: timeout)
+      try origin.returnPorts(ports, timeout: timeout)
     }
   }
 
@@ -124,7 +124,7 @@ public struct BoundPorts: ~Copyable, Sendable {
   consuming func closeOrWarn() {
     let origin = origin
     let ports = closed()
-    origin.giveBackOrWarn(ports)
+    origin.returnOrWarn(ports)
   }
 
   /// As ``close(timeout:)-(Duration)``, without keeping a thread of the concurrency pool
@@ -132,7 +132,7 @@ public struct BoundPorts: ~Copyable, Sendable {
   consuming func closeOrWarn() async {
     let origin = origin
     let ports = closed()
-    await origin.giveBackOrWarn(ports)
+    await origin.returnOrWarn(ports)
   }
 
   /// Takes the first port out, as a value of its own.

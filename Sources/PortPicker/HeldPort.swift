@@ -64,7 +64,7 @@ public struct HeldPort: ~Copyable, Sendable {
 
   deinit {
     closeSockets(socket)
-    origin.giveBackLater([port])
+    origin.returnLater([port])
   }
 
   /// Ends the hold and gives the port back.
@@ -78,7 +78,7 @@ public struct HeldPort: ~Copyable, Sendable {
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
     let origin = origin
-    try origin.giveBack([release()], timeout: timeout)
+    try origin.returnPorts([release()], timeout: timeout)
   }
 
   /// Ends the hold and gives the port back, without keeping a thread of the
@@ -95,7 +95,7 @@ public struct HeldPort: ~Copyable, Sendable {
     let origin = origin
     let port = release()
     try await waiting { () throws(PortPickerError) in
-      try origin.giveBack([port], timeout: timeout)
+      try origin.returnPorts([port], timeout: timeout)
     }
   }
 

@@ -13,36 +13,36 @@ struct PickedFrom: Sendable {
   ///
   /// A child made by fork(2) has a copy of its parent's value, and the ports
   /// are the parent's: nothing is done there.
-  func giveBack(_ ports: [Int], timeout: Duration) throws(PortPickerError) {
+  func returnPorts(_ ports: [Int], timeout: Duration) throws(PortPickerError) {
     try PickRequest.validate(timeout)
     let picker = picker.takeUnretainedValue()
     guard picker.isOwn else { return }
-    _ = try picker.giveBack(ports.map(UInt16.init), timeout: timeout)
+    _ = try picker.returnPorts(ports.map(UInt16.init), timeout: timeout)
   }
 
-  /// As ``giveBack(_:timeout:)``, later and on another thread; a warning says if
+  /// As ``returnPorts(_:timeout:)``, later and on another thread; a warning says if
   /// it fails.
-  func giveBackLater(_ ports: [Int]) {
+  func returnLater(_ ports: [Int]) {
     let picker = picker.takeUnretainedValue()
     guard picker.isOwn else { return }
-    picker.giveBackLater(ports.map(UInt16.init))
+    picker.returnPortsLater(ports.map(UInt16.init))
   }
 
-  /// As ``giveBack(_:timeout:)``, right away; a warning says if it fails.
-  func giveBackOrWarn(_ ports: [Int]) {
+  /// As ``returnPorts(_:timeout:)``, right away; a warning says if it fails.
+  func returnOrWarn(_ ports: [Int]) {
     do throws(PortPickerError) {
-      try giveBack(ports, timeout: PickOptions().timeout)
+      try returnPorts(ports, timeout: PickOptions().timeout)
     } catch {
       for port in ports { warnOfLostPort(port, error) }
     }
   }
 
-  /// As ``giveBack(_:timeout:)``, without keeping a thread of the concurrency
+  /// As ``returnPorts(_:timeout:)``, without keeping a thread of the concurrency
   /// pool waiting; a warning says if it fails.
-  func giveBackOrWarn(_ ports: [Int]) async {
+  func returnOrWarn(_ ports: [Int]) async {
     do throws(PortPickerError) {
       try await waiting { () throws(PortPickerError) in
-        try giveBack(ports, timeout: PickOptions().timeout)
+        try returnPorts(ports, timeout: PickOptions().timeout)
       }
     } catch {
       for port in ports { warnOfLostPort(port, error) }

@@ -24,7 +24,7 @@ extension Picker {
     guard !pool.isEmpty,
       let pick = try? lease(request, pool, identity) ?? nil
     else { return nil }
-    reused(pick.ports)
+    pickFree(pick.ports)
     return pick
   }
 
@@ -74,9 +74,9 @@ extension Picker {
     }
     switch outcome {
     case .leased(let ports):
-      leased(ports, to: holder)
+      addLeased(ports, to: holder)
       if conditions.isElsewhere {
-        _ = try giveBack(ports, timeout: request.options.timeout)
+        _ = try returnPorts(ports, timeout: request.options.timeout)
         return nil
       }
       return Pick(

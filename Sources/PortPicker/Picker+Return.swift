@@ -1,75 +1,174 @@
 import HostSystem
 import PortLeasing
 import PortLedger
-import PortProtocol
-import SystemPackage
+import PortServerClient
 
-/// Whose ports are given back.
+extension Picker {
+  /// Returns ports of this process.
+  ///
+  /// If it throws, the ports that were not returned can be returned again.
+  ///
+  /// - Returns: Whether this process had all of them.
+  package func returnPorts(
+    _ ports: [UInt16], timeout: Duration = PickOptions().timeout
+  ) throws(PortPickerError) -> Bool {
+    let plan = remove(ports)
+    var rest = plan
+    do throws(PortPickerError) {
+      for (place, ports) in plan.toServers {
+        let refusal = returnServed(ports, to: place, within: timeout)
+        rest.toServers[place] = refusal?.ports
+        if let refusal { throw refusal.error }
+      }
+      for (holder, ports) in plan.toLedger {
+        try returnLeased(ports, of: holder, timeout)
+        rest.toLedger[holder] = nil
+      }
+    } catch {
+      restore(rest)
+      throw error
+    }
+    addFree(plan.reusable)
+    return plan.unknown.isEmpty
+  }
+
+  /// Returns ports to the server that leased them.
+  ///
+  /// A port of this process that the server does not take, because it knows only
+  /// version 1 of the protocol, cannot be reached, or refuses, is still leased to
+  /// this process, which may pick it again.
+  ///
+  /// - Returns: The ports of another process that the server did not take, and
+  ///   why; `nil` if there are none.
+  func returnServed(
+    _ ports: [UInt16], to place: OwnPorts.ServedPort, within timeout: Duration
+  ) -> (ports: [UInt16], error: PortPickerError)? {
+    let report = place.client.returnPorts(
+      ports, of: place.pid, within: TimeLimit(timeout))
+    let kept = report.refused.map(\.port) + report.unasked
+    if place.isOwn {
+      addFree(kept)
+      for (port, error) in report.refused {
+        Warnings.say(
+          "\(error.description). Port \(port) stays this process's own, to be "
+            + "picked again")
+      }
+      return nil
+    }
+    guard let error = report.refused.first?.error ?? report.failure else {
+      return nil
+    }
+    return (
+      kept + (report.uncertain.map { [$0] } ?? []), PortPickerError(error)
+    )
+  }
+
+  private func returnLeased(
+    _ ports: [UInt16], of holder: ProcessIdentity, _ timeout: Duration
+  ) throws(PortPickerError) {
+    let ledger = try openLedger()
+    let deadline = Deadline(after: timeout)
+    try convertingErrors { () throws(LeasingError) in
+      try ledger.giveBack(ports, of: holder, deadline: deadline)
+    }
+  }
+
+  /// Returns ports of this process on a thread that may wait; a warning says if
+  /// that fails.
+  func returnPortsLater(_ ports: [UInt16]) {
+    @Sendable func warn(_ error: PortPickerError) {
+      for port in ports { warnOfLostPort(Int(port), error) }
+    }
+    do throws(PortPickerError) {
+      // This thread may have changed its network namespace, and a thread that it
+      // starts inherits that.
+      try Self.ofThisThread().wait {
+        do throws(PortPickerError) {
+          _ = try self.returnPorts(ports)
+        } catch {
+          warn(error)
+        }
+      }
+    } catch {
+      warn(error)
+    }
+  }
+}
+
+// MARK: - Ports of any process
+
+/// Whose ports are returned.
 package enum ReturnScope: Hashable, Sendable {
-  /// Those of processes that this one descends from, or shares a session with.
+  /// Those of processes that this one descends from or shares a session with.
   case kin
   /// Those of one process.
   case process(Int32)
-  /// Everybody's.
+  /// Those of any process.
   case anybody
+
+  fileprivate func includes(_ pid: Int32, _ kin: ProcessKin) -> Bool {
+    switch self {
+    case .kin: kin.contains(pid)
+    case .process(let named): pid == named
+    case .anybody: true
+    }
+  }
 }
 
-/// What became of ports that were to be given back.
-package struct GivenBack: Sendable {
-  /// Those that nobody had.
+/// What became of ports that were to be returned.
+package struct ReturnOutcome: Sendable {
+  /// Ports that no process has.
   package var unknown: [UInt16] = []
-  /// Those that others have than those whose ports are given back, and who that
-  /// is.
+  /// Ports of processes outside the scope, and which those are.
   ///
-  /// Where there are any, nothing is given back.
+  /// If there are any, no port is returned.
   package var foreign: [(port: UInt16, pid: Int32, name: String)] = []
 }
 
 extension Picker {
-  /// Gives ports back that are leased, wherever they are from.
+  /// Returns leased ports, wherever they come from and whichever process of the
+  /// scope has them.
   ///
-  /// Where one cannot be given back because the server refuses, the others are all
-  /// the same.
+  /// If the server refuses one of them, it still returns the others.
   ///
-  /// - Throws: Why a port was not given back.
-  package func giveBackLeases(
+  /// - Throws: Why a port was not returned.
+  package func returnLeases(
     of ports: [UInt16], _ scope: ReturnScope, _ options: PickOptions
-  ) throws(PortPickerError) -> GivenBack {
+  ) throws(PortPickerError) -> ReturnOutcome {
     _ = try PickRequest(options: options).validatedPool()
     let kin = ProcessKin()
     let found = try askServers(of: options, "The ports go back to") {
       client throws(PortPickerError) in
-      (client, try client.find(ports, within: TimeLimit(options.timeout)))
+      try client.find(ports, within: options.timeout)
     }
-    let served = found?.1.leases ?? [:]
+    let served = found?.leases ?? [:]
     let rest = ports.filter { served[$0] == nil }
-    let own =
+    let inLedger =
       rest.isEmpty ? [:] : try ledgerHolders(of: rest, options.timeout)
 
-    var result = GivenBack()
+    var outcome = ReturnOutcome()
     for port in ports {
       if let lease = served[port] {
-        // Otherwise the server has to tell whose it is.
-        guard found?.1.sharesProcesses == true else { continue }
+        // If the server's pids mean nothing here, it decides whose port it is.
+        guard found?.sharesPIDs == true else { continue }
         if scope.includes(lease.pid, kin) { continue }
-        result.foreign.append((port, lease.pid, lease.command))
-      } else if let holder = own[port] {
+        outcome.foreign.append((port, lease.pid, lease.name ?? "?"))
+      } else if let holder = inLedger[port] {
         if scope.includes(holder.pid, kin) { continue }
         let name = processName(ofProcess: holder.pid)
-        result.foreign.append((port, holder.pid, name))
+        outcome.foreign.append((port, holder.pid, name))
       } else {
-        result.unknown.append(port)
+        outcome.unknown.append(port)
       }
     }
-    guard result.foreign.isEmpty else { return result }
-    for (port, holder) in own {
-      try giveBackInLedger(port, holder, options.timeout)
+    guard outcome.foreign.isEmpty else { return outcome }
+    for (port, holder) in inLedger {
+      try returnLeased([port], of: holder, options.timeout)
     }
-    if let (client, leases) = found, !served.isEmpty {
-      try client.giveBack(
-        leases, scope, kin, within: TimeLimit(options.timeout), &result)
+    if let found, !served.isEmpty {
+      try found.returnAll(scope, kin, within: options.timeout, &outcome)
     }
-    return result
+    return outcome
   }
 
   private func ledgerHolders(
@@ -83,83 +182,71 @@ extension Picker {
     }
     return holders
   }
-
-  private func giveBackInLedger(
-    _ port: UInt16, _ holder: ProcessIdentity, _ timeout: Duration
-  ) throws(PortPickerError) {
-    let ledger = try openLedger()
-    let deadline = Deadline(after: timeout)
-    try convertingErrors { () throws(LeasingError) in
-      try ledger.giveBack([port], of: holder, deadline: deadline)
-    }
-  }
 }
 
-extension ReturnScope {
-  fileprivate func includes(_ pid: Int32, _ kin: ProcessKin) -> Bool {
-    switch self {
-    case .kin: kin.contains(pid)
-    case .process(let named): pid == named
-    case .anybody: true
+extension PortServerClient {
+  fileprivate func find(
+    _ ports: [UInt16], within timeout: Duration
+  ) throws(PortPickerError) -> FoundLeases {
+    let found = try convertingErrors { () throws(PortServerError) in
+      try leases(
+        of: ports, within: TimeLimit(timeout),
+        lack: "cannot return ports; they come back when their process ends")
     }
+    return FoundLeases(
+      client: self,
+      leases: found.leases.reduce(into: [:]) { $0[$1.port] = $1 },
+      sharesPIDs: found.sharesPIDs)
   }
 }
 
 /// Leases that a server has.
 private struct FoundLeases {
-  let leases: [UInt16: LeaseLine]
-  /// Whether the server's pids are ours.
-  let sharesProcesses: Bool
-}
+  let client: PortServerClient
+  let leases: [UInt16: ServedLease]
+  /// Whether the server's pids mean the same to this process.
+  let sharesPIDs: Bool
 
-extension PortServerClient {
-  fileprivate func find(
-    _ ports: [UInt16], within limit: TimeLimit
-  ) throws(PortPickerError) -> FoundLeases {
-    let found = try leases(
-      of: ports, within: limit,
-      "has no way to give ports back; they come back when their process ends")
-    return FoundLeases(
-      leases: found.lines.reduce(into: [:]) { $0[$1.port] = $1 },
-      sharesProcesses: found.sharesProcesses)
-  }
-
-  fileprivate func giveBack(
-    _ found: FoundLeases, _ scope: ReturnScope, _ kin: ProcessKin,
-    within limit: TimeLimit, _ result: inout GivenBack
+  /// Returns all of them that processes of the scope have.
+  func returnAll(
+    _ scope: ReturnScope, _ kin: ProcessKin, within timeout: Duration,
+    _ outcome: inout ReturnOutcome
   ) throws(PortPickerError) {
-    var conversation = try ServerConversation(with: self, within: limit)
-    var refusal: PortPickerError?
-    for (port, lease) in found.leases.sorted(by: { $0.key < $1.key }) {
-      // Its pids mean nothing here where it has others; it knows ours.
-      let holders: [Int32?] =
-        switch scope {
-        case .anybody: [nil]
-        case .process(let pid): [pid]
-        case .kin: found.sharesProcesses ? [lease.pid] : kin.ancestors
+    var refusal: PortServerError?
+    try convertingErrors { () throws(PortServerError) in
+      var connection = try ServerConnection(
+        to: client, within: TimeLimit(timeout))
+      for (port, lease) in leases.sorted(by: { $0.key < $1.key }) {
+        // The server knows our pids, even if its own mean nothing here.
+        let holders: [Int32?] =
+          switch scope {
+          case .anybody: [nil]
+          case .process(let pid): [pid]
+          case .kin: sharesPIDs ? [lease.pid] : kin.ancestors
+          }
+        var isSettled = false
+        for holder in holders where !isSettled {
+          switch try connection.returnPort(port, of: holder) {
+          case .returned: isSettled = true
+          case .notHeld: break
+          case .refused(let error):
+            refusal = error
+            isSettled = true
+          case .versionOneOnly: throw client.tooOld("cannot return ports")
+          }
         }
-      var isReturned = false
-      for holder in holders where !isReturned {
-        switch try conversation.ask(.returnPorts([port], pid: holder)) {
-        case .done: isReturned = true
-        case .refused(let error)
-        where error.code == .notLeased || error.code == .noSuchProcess:
-          break
-        case .refused(let error):
-          // The port makes sense; it is the server that does not take it.
-          refusal = PortPickerError(.serverRefused, failure(error).description)
-          isReturned = true
-        case .versionOneOnly: throw failure(.connectionReset, within: limit)
+        if isSettled { continue }
+        // It has changed hands since, or another process had it all along.
+        if sharesPIDs {
+          outcome.unknown.append(port)
+        } else {
+          outcome.foreign.append((port, lease.pid, lease.name ?? "?"))
         }
-      }
-      if isReturned { continue }
-      // It has just changed hands, or has always been in other ones.
-      if found.sharesProcesses {
-        result.unknown.append(port)
-      } else {
-        result.foreign.append((port, lease.pid, lease.command))
       }
     }
-    if let refusal { throw refusal }
+    // The port exists, and the server does not take it: not a wrong argument.
+    if let refusal {
+      throw PortPickerError(.serverRefused, refusal.description)
+    }
   }
 }

@@ -1,5 +1,5 @@
 import HostSystem
-import PortProtocol
+import PortServerClient
 import SystemPackage
 
 extension Picker {
@@ -79,61 +79,48 @@ extension Picker {
   func pick(
     from address: String, for pid: Int32?, timeout: Duration
   ) throws(PortPickerError) -> UInt16 {
-    let client = try PortServerClient(at: address)
+    let client = try client(named: address)
     let request = PickRequest(
       pid: pid, options: PickOptions(timeout: timeout))
     _ = try request.validatedPool()
     return try lease(request, Holder(pid), from: client).ports[0]
   }
 
+  /// Leases ports from a server, all or none.
   private func lease(
     _ request: PickRequest, _ holder: Holder, from client: PortServerClient
   ) throws(PortPickerError) -> Pick {
-    let limit = TimeLimit(request.options.timeout)
-    // One port is had from every server, and with one message less. By version 1
-    // the number 1 is no process, though it is a container's main one.
-    if request.count > 1 || holder.isOwn && holder.pid == 1,
-      let pick = try leaseSeveral(request, holder, from: client, limit)
-    {
-      return pick
-    }
-    return try leaseOneByOne(request, holder, from: client, limit)
-  }
-
-  /// Asks by version 2 of the protocol: all ports or none.
-  ///
-  /// - Returns: `nil` where the server knows only version 1.
-  private func leaseSeveral(
-    _ request: PickRequest, _ holder: Holder, from client: PortServerClient,
-    _ limit: TimeLimit
-  ) throws(PortPickerError) -> Pick? {
     let conditions = HostConditions(
       keepingSocketsFor: request.use, in: network)
-    let place = ServedPort(client: client, holder)
-    var lease = try ServerLease(
-      of: client, for: holder.isOwn ? nil : holder.pid, within: limit)
+    let place = OwnPorts.ServedPort(
+      client: client, pid: holder.pid, isOwn: holder.isOwn)
+    var lease = ServerLease(
+      of: client, for: holder.pid, isOwn: holder.isOwn, count: request.count,
+      isContiguous: request.isContiguous,
+      within: TimeLimit(request.options.timeout))
     var ports: [UInt16] = []
-    var unusable: [UInt16] = []
-    var failures: [UInt16] = []
+    // Ports that are leased but not wanted. They stay leased until there are
+    // others, so that the server does not lease them again.
+    var unwanted: [UInt16] = []
+    var inUse: [UInt16] = []
     do throws(PortPickerError) {
       while ports.count < request.count {
-        if failures.count >= 16 { throw Self.unusable(failures) }
-        guard
-          let more = try lease.take(
-            request.count - ports.count, isContiguous: request.isContiguous)
-        else { return nil }
+        if inUse.count >= 16 { throw Self.leasedPortsAreInUse(inUse) }
+        let more = try convertingErrors { () throws(PortServerError) in
+          try lease.take(request.count - ports.count)
+        }
         for port in more {
           if try canKeepSockets(of: port, request.use, conditions) {
             ports.append(port)
           } else {
-            unusable.append(port)
-            failures.append(port)
+            inUse.append(port)
+            unwanted.append(port)
           }
         }
         if request.isContiguous, ports.count < request.count {
-          // A row with a gap is none; it stays ours until there is a better one.
-          unusable += ports
+          // A row with a gap is useless.
           for port in ports { conditions.drop(port) }
+          unwanted += ports
           ports = []
         }
       }
@@ -141,127 +128,22 @@ extension Picker {
       abandon(lease.ports, to: place)
       throw error
     }
-    abandon(unusable, to: place)
-    got(ports, from: place)
+    abandon(unwanted, to: place)
+    addServed(ports, from: place)
     return Pick(
       ports: ports, sockets: ports.compactMap(conditions.sockets),
       isFromServer: true, picker: self)
   }
 
-  /// Gives ports back that nobody was told of.
+  /// Returns ports that were never handed out.
   ///
-  /// It takes another connection, for the one that they came by may be what has
-  /// failed. Where that fails as well, they come back with the process that they
-  /// are for.
-  private func abandon(_ ports: [UInt16], to place: ServedPort) {
+  /// If that fails and they are not for this process, they come back when their
+  /// holder ends.
+  private func abandon(_ ports: [UInt16], to place: OwnPorts.ServedPort) {
     if ports.isEmpty { return }
-    guard
-      var conversation = try? ServerConversation(
-        with: place.client, within: TimeLimit(.seconds(1)))
-    else { return }
-    try? inParts(ports) { part throws(PortPickerError) in
-      _ = try conversation.ask(.returnPorts(part, pid: place.pid))
-    }
-  }
-
-  /// Asks by version 1 of the protocol: all ports or none.
-  ///
-  /// Where one is refused, those before it stay with this process, as that
-  /// version has no way to give them back.
-  private func leaseOneByOne(
-    _ request: PickRequest, _ holder: Holder, from client: PortServerClient,
-    _ limit: TimeLimit
-  ) throws(PortPickerError) -> Pick {
-    if request.isContiguous, request.count > 1 {
-      throw client.tooOld(
-        "has no ports in a row; ask for them one by one, or \(client.advice)")
-    }
-    let conditions = HostConditions(
-      keepingSocketsFor: request.use, in: network)
-    var ports: [UInt16] = []
-    var unusable: [UInt16] = []
-    do throws(PortPickerError) {
-      while ports.count < request.count {
-        let port = try leaseOne(holder, from: client, limit)
-        if ports.contains(port) || unusable.contains(port) {
-          throw PortPickerError(
-            .serverReplyMalformed,
-            "the port server gave port \(port) twice; it is no port server "
-              + "that leases ports")
-        }
-        if try canKeepSockets(of: port, request.use, conditions) {
-          ports.append(port)
-        } else {
-          unusable.append(port)
-          if unusable.count == 16 { throw Self.unusable(unusable) }
-        }
-      }
-    } catch {
-      if holder.isOwn { gotFree(ports + unusable) }
-      throw error
-    }
-    if holder.isOwn { gotFree(unusable) }
-    got(ports, from: ServedPort(client: client, holder))
-    return Pick(
-      ports: ports, sockets: ports.compactMap(conditions.sockets),
-      isFromServer: true, picker: self)
-  }
-
-  /// Asks for a port by version 1 of the protocol, and, where that is refused, by
-  /// version 2, for the reason.
-  private func leaseOne(
-    _ holder: Holder, from client: PortServerClient, _ limit: TimeLimit
-  ) throws(PortPickerError) -> UInt16 {
-    if let port = try client.lease(for: holder.pid, within: limit) {
-      return port
-    }
-    var lease = try ServerLease(
-      of: client, for: holder.isOwn ? nil : holder.pid, within: limit)
-    // By now there may be one.
-    guard let ports = try lease.take(1, isContiguous: false) else {
-      throw client.refusal(of: holder.pid)
-    }
-    return ports[0]
-  }
-
-  /// Gives ports back to the server that they are from.
-  ///
-  /// A server that cannot take back what this process has, because it knows only
-  /// version 1 of the protocol, does not answer or refuses, leaves it to this
-  /// process to use again.
-  func giveBack(
-    _ ports: [UInt16], to place: ServedPort, timeout: Duration
-  ) throws(PortPickerError) {
-    var kept = ports[...]
-    do throws(PortPickerError) {
-      var conversation = try ServerConversation(
-        with: place.client, within: TimeLimit(timeout))
-      while let port = kept.popFirst() {
-        // From now on it may be somebody else's, whether an answer comes or not.
-        // It names the process: if that has ended, the port may be another's.
-        switch try conversation.ask(.returnPorts([port], pid: place.pid)) {
-        case .done: break
-        // It was given back by others, or with its process, or forgotten.
-        case .refused(let error)
-        where error.code == .notLeased || error.code == .noSuchProcess:
-          break
-        case .refused(let error):
-          let error = place.client.failure(error)
-          guard place.isOwn else { throw error }
-          // It is still leased to this process.
-          gotFree([port])
-          Warnings.say(
-            "\(error). Port \(port) stays this process's own, to be picked "
-              + "again")
-        case .versionOneOnly:
-          if place.isOwn { gotFree([port] + kept) }
-          return
-        }
-      }
-    } catch {
-      guard place.isOwn else { throw error }
-      gotFree(Array(kept))
-    }
+    // The connection that they came by may be what has failed, so it takes
+    // another.
+    _ = returnServed(ports, to: place, within: .seconds(1))
   }
 
   private func canKeepSockets(
@@ -276,7 +158,9 @@ extension Picker {
     }
   }
 
-  private static func unusable(_ ports: [UInt16]) -> PortPickerError {
+  private static func leasedPortsAreInUse(
+    _ ports: [UInt16]
+  ) -> PortPickerError {
     PortPickerError(
       .serverRefused,
       "the port server gave \(ports.count) ports that are in use, "
@@ -298,12 +182,6 @@ extension Picker {
   }
 }
 
-extension Picker.ServedPort {
-  init(client: PortServerClient, _ holder: Holder) {
-    self.init(client: client, pid: holder.pid, isOwn: holder.isOwn)
-  }
-}
-
 extension PortSource {
   /// The servers to ask, one after another.
   ///
@@ -314,12 +192,24 @@ extension PortSource {
       "PORTSERVER_ADDRESS", .invalidServerAddress)
     var clients: [PortServerClient] = []
     if case .server(let address) = kind, !address.isEmpty, address != ambient {
-      clients.append(try PortServerClient(at: address))
+      clients.append(try client(named: address))
     }
     if let ambient {
-      clients.append(try PortServerClient(at: ambient, isAmbient: true))
+      clients.append(
+        try client(named: ambient, alternative: "unset PORTSERVER_ADDRESS"))
     }
     return clients
+  }
+}
+
+/// A client of the server at an address.
+///
+/// - Throws: `invalidServerAddress`.
+private func client(
+  named address: String, alternative: String = "name another server"
+) throws(PortPickerError) -> PortServerClient {
+  try convertingErrors { () throws(PortServerError) in
+    try PortServerClient(at: address, alternative: alternative)
   }
 }
 
@@ -334,5 +224,33 @@ func environmentText(
   } catch {
     throw PortPickerError(
       code, "\(name) is not UTF-8, so it names nothing; correct it", error)
+  }
+}
+
+extension PortPickerError {
+  init(_ error: PortServerError) {
+    let code: Code =
+      switch error.code {
+      case .invalidAddress: .invalidServerAddress
+      case .unreachable: .serverUnreachable
+      case .timedOut: .serverTimedOut
+      case .malformedReply: .serverReplyMalformed
+      case .exhausted: .poolExhausted
+      case .noSuchProcess: .noSuchProcess
+      case .notPermitted: .processNotAllowed
+      case .refused: .serverRefused
+      }
+    self.init(code, error.description, error.errno)
+  }
+}
+
+/// Turns an error of a port server into the public error.
+func convertingErrors<Result>(
+  _ body: () throws(PortServerError) -> Result
+) throws(PortPickerError) -> Result {
+  do throws(PortServerError) {
+    return try body()
+  } catch {
+    throw PortPickerError(error)
   }
 }

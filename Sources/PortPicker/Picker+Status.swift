@@ -1,7 +1,7 @@
 import HostSystem
 import PortLeasing
 import PortLedger
-import PortProtocol
+import PortServerClient
 
 extension Picker {
   /// Tells where ports come from, and who has them.
@@ -11,14 +11,15 @@ extension Picker {
     let named = try PickRequest(options: options).validatedPool()
     let answer = try askServers(of: options, "This is the status of") {
       client throws(PortPickerError) in
-      (client, try client.status(within: options.timeout, commandLines))
+      (client, try status(of: client, options.timeout))
     }
     guard let (client, status) = answer else {
       return try ledgerStatus(named ?? conditions.defaultPool, options.timeout)
     }
-    // It is where ports come from: that of the ledger would tell of others.
+    // Ports come from this server, so the ledger's leases would mislead.
     guard let status else {
-      throw client.tooOld("cannot be asked for leases; use a newer server")
+      throw PortPickerError(
+        client.tooOld("cannot be asked for leases; use a newer server"))
     }
     return status
   }
@@ -31,8 +32,24 @@ extension Picker {
   ) throws(PortPickerError) -> PortSourceStatus? {
     try askServers(of: options, "This is the status of") {
       client throws(PortPickerError) in
-      try client.status(within: options.timeout, commandLines)
+      try status(of: client, options.timeout)
     } ?? nil
+  }
+
+  /// - Returns: `nil` if the server knows only version 1 of the protocol.
+  private func status(
+    of client: PortServerClient, _ timeout: Duration
+  ) throws(PortPickerError) -> PortSourceStatus? {
+    let status = try convertingErrors { () throws(PortServerError) in
+      try client.status(within: TimeLimit(timeout))
+    }
+    guard let status else { return nil }
+    return PortSourceStatus(
+      origin: .server(address: client.address.text, version: status.version),
+      pool: status.pool.map { Int($0.lowerBound)...Int($0.upperBound) },
+      leases: status.leases.portLeases(commandLines),
+      inUseCount: status.statistics["ports-in-use"] ?? 0,
+      statistics: status.statistics)
   }
 
   /// The addresses of the servers that are named, in their order.
@@ -55,10 +72,11 @@ extension Picker {
     var found: [(lease: PortLease, origin: String)] = []
     let served = try askServers(of: options, "Leases are those of") {
       client throws(PortPickerError) in
-      try client.leases(of: ports, within: TimeLimit(options.timeout))
-        .leases(commandLines).map { ($0, "server") }
+      try convertingErrors { () throws(PortServerError) in
+        try client.leases(of: ports, within: TimeLimit(options.timeout))
+      }
     }
-    if let served { found += served }
+    found += served?.portLeases(commandLines).map { ($0, "server") } ?? []
     do throws(PortPickerError) {
       let wanted = Set(ports)
       let leases = try ledgerContents(options.timeout).leases
@@ -76,7 +94,7 @@ extension Picker {
     var ports: Set<UInt16> = []
     for client in (try? serverClients(PickOptions())) ?? [] {
       let leases = try? client.leases(of: nil, within: TimeLimit(timeout))
-      ports.formUnion(leases?.lines.map(\.port) ?? [])
+      ports.formUnion(leases?.leases.map(\.port) ?? [])
     }
     if let contents = try? ledgerContents(timeout) {
       ports.formUnion(contents.leases.map(\.port))
@@ -134,137 +152,30 @@ extension Picker {
   }
 }
 
-/// What a server says of leases.
-struct ServedLeases {
-  var lines: [LeaseLine] = []
-  /// Whether the server's pids are ours.
-  var sharesProcesses = false
-
-  /// The leases, with what their holders are.
+extension ServedLeases {
+  /// The leases, with the command lines of their holders.
   ///
-  /// A server knows the names of processes alone. Their command lines are read
-  /// here, where the process with that number has that name here as well.
-  func leases(_ reader: CommandLineReader) -> [PortLease] {
+  /// A server knows only the names of processes. A command line is read here, if
+  /// the process with that pid has that name here as well.
+  fileprivate func portLeases(_ reader: CommandLineReader) -> [PortLease] {
     var pids: Set<Int32> = []
-    if sharesProcesses {
-      for line in lines where !pids.contains(line.pid) {
-        let name = processName(ofProcess: line.pid)
-        if name != "?", asciiText(name) == line.command {
-          pids.insert(line.pid)
+    if sharesPIDs {
+      for lease in leases where !pids.contains(lease.pid) {
+        if lease.isOf(processNamed: processName(ofProcess: lease.pid)) {
+          pids.insert(lease.pid)
         }
       }
     }
     let commands = reader.commandLines(of: pids)
-    return lines.map { line in
+    return leases.map { lease in
       PortLease(
-        port: Int(line.port), pid: line.pid, user: line.user,
-        age: .milliseconds(Int64(line.age) * 100),
-        command: knownCommand(commands[line.pid] ?? line.command))
+        port: Int(lease.port), pid: lease.pid, user: lease.user,
+        age: lease.age,
+        command: (commands[lease.pid] ?? lease.name).flatMap(knownCommand))
     }
-  }
-
-  private func asciiText(_ text: String) -> String {
-    String(decoding: asciiLine(text).dropLast(), as: UTF8.self)
   }
 }
 
 private func knownCommand(_ command: String) -> String? {
   command == "?" ? nil : command
-}
-
-extension PortServerClient {
-  /// Asks a server how it is.
-  ///
-  /// - Returns: `nil` where it knows only version 1 of the protocol.
-  fileprivate func status(
-    within timeout: Duration, _ reader: CommandLineReader
-  ) throws(PortPickerError) -> PortSourceStatus? {
-    var conversation = try ServerConversation(
-      with: self, within: TimeLimit(timeout))
-    guard let version = try words(of: conversation.ask(.version)) else {
-      return nil
-    }
-    guard version.count >= 2 else { throw malformed }
-    var ranges: [ClosedRange<Int>] = []
-    _ = try words(
-      of: conversation.ask(.pool) { line throws(PortPickerError) in
-        let ends = line.split(separator: "-").compactMap { UInt16($0) }
-        guard ends.count == 2, ends[0] > 0, ends[0] <= ends[1] else {
-          throw malformed
-        }
-        ranges.append(Int(ends[0])...Int(ends[1]))
-      })
-    var statistics: [String: Int] = [:]
-    _ = try words(
-      of: conversation.ask(.statistics) { line throws(PortPickerError) in
-        let fields = line.split(separator: " ")
-        guard fields.count == 2, let value = Int(fields[1]) else { return }
-        statistics[String(fields[0])] = value
-      })
-    var leases = ServedLeases(sharesProcesses: conversation.sharesProcesses)
-    _ = try words(
-      of: conversation.ask(.leases([])) { line throws(PortPickerError) in
-        leases.lines.append(try lease(line))
-      })
-    return PortSourceStatus(
-      origin: .server(address: address.text, version: version[1]),
-      pool: ranges, leases: leases.leases(reader),
-      inUseCount: statistics["ports-in-use"] ?? 0, statistics: statistics)
-  }
-
-  /// Asks a server who has some ports.
-  ///
-  /// - Parameters:
-  ///   - ports: The ports; `nil` for all.
-  ///   - limit: How long it may take.
-  ///   - lack: What version 1 of the protocol has not.
-  /// - Returns: The leases.
-  /// - Throws: Also that the server knows only that version.
-  func leases(
-    of ports: [UInt16]?, within limit: TimeLimit,
-    _ lack: String = "cannot be asked for leases"
-  ) throws(PortPickerError) -> ServedLeases {
-    var conversation = try ServerConversation(with: self, within: limit)
-    var leases = ServedLeases(sharesProcesses: conversation.sharesProcesses)
-    func list(_ part: [UInt16]) throws(PortPickerError) {
-      let answer = try conversation.ask(.leases(part)) {
-        line throws(PortPickerError) in
-        leases.lines.append(try lease(line))
-      }
-      guard try words(of: answer) != nil else {
-        throw tooOld(lack)
-      }
-    }
-    // None stand for all.
-    if let ports { try inParts(ports, list) } else { try list([]) }
-    return leases
-  }
-
-  /// The words behind `ok`; `nil` where the server knows only version 1.
-  private func words(
-    of answer: ServerConversation.Answer
-  ) throws(PortPickerError) -> [String]? {
-    switch answer {
-    case .done(let words): return words
-    case .refused(let error): throw failure(error)
-    case .versionOneOnly: return nil
-    }
-  }
-
-  private func lease(_ line: String) throws(PortPickerError) -> LeaseLine {
-    guard let lease = LeaseLine(parsing: line) else { throw malformed }
-    return lease
-  }
-}
-
-/// Calls `body` with as many ports at a time as fit into a request.
-func inParts(
-  _ ports: [UInt16], _ body: ([UInt16]) throws(PortPickerError) -> Void
-) throws(PortPickerError) {
-  var rest = ports[...]
-  while !rest.isEmpty {
-    let part = rest.prefix(VersionTwoRequest.maximumPortCount)
-    try body(Array(part))
-    rest = rest.dropFirst(part.count)
-  }
 }

@@ -29,7 +29,7 @@ package final class Picker: Sendable {
   /// Where what waits runs in this network namespace.
   let threads = WaitingThreads()
 
-  private let state = ForkableMutex(State())
+  private let ports = ForkableMutex(OwnPorts())
   private let ledger = AtomicLazyReference<Ledger>()
   private let knownConditions = AtomicLazyReference<NetworkConditions>()
   private let knownCommandLines = AtomicLazyReference<CommandLineReader>()
@@ -39,48 +39,6 @@ package final class Picker: Sendable {
   init(of network: UInt64, after previous: Picker?) {
     self.network = network
     self.previous = previous
-  }
-
-  private struct State {
-    /// Ports that this process may use again.
-    var free: Set<UInt16> = []
-    /// Ports in use that come back to the free ones.
-    var reusable: Set<UInt16> = []
-    /// Ports that are leased in the ledger, and to whom.
-    var leases: [UInt16: ProcessIdentity] = [:]
-    /// Ports that a server gave.
-    var served: [UInt16: ServedPort] = [:]
-
-    /// Forgets a port that is given back.
-    ///
-    /// - Returns: Whether it was known.
-    mutating func forget(_ port: UInt16) -> Bool {
-      let wasLeased = leases.removeValue(forKey: port) != nil
-      if reusable.remove(port) != nil {
-        free.insert(port)
-        return true
-      }
-      return served.removeValue(forKey: port) != nil || wasLeased
-    }
-
-    /// Knows of a port again what was known of it before.
-    mutating func remember(_ port: UInt16, as before: State) {
-      leases[port] = before.leases[port]
-      if before.reusable.contains(port) {
-        free.remove(port)
-        reusable.insert(port)
-      }
-      served[port] = before.served[port]
-    }
-  }
-
-  /// A port that a server gave.
-  struct ServedPort: Hashable {
-    let client: PortServerClient
-    /// The process that it is for.
-    let pid: Int32
-    /// Whether that is this process.
-    let isOwn: Bool
   }
 
   /// Picks ports.
@@ -103,68 +61,6 @@ package final class Picker: Sendable {
       .systemFailure, "the network namespace of this thread cannot be told")
   }
 
-  /// Gives ports back.
-  ///
-  /// - Returns: Whether all of them were ports that this process had picked,
-  ///   or reserved, and not given back yet.
-  package func giveBack(
-    _ ports: [UInt16], timeout: Duration = PickOptions().timeout
-  ) throws(PortPickerError) -> Bool {
-    let (areKnown, before) = state.withLock { state in
-      let before = state
-      return (ports.reduce(true) { state.forget($1) && $0 }, before)
-    }
-    var leases: [ProcessIdentity: [UInt16]] = [:]
-    var served: [ServedPort: [UInt16]] = [:]
-    for port in ports {
-      if let lease = before.leases[port] {
-        leases[lease, default: []].append(port)
-      }
-      if let place = before.served[port] {
-        served[place, default: []].append(port)
-      }
-    }
-    do throws(PortPickerError) {
-      for (place, ports) in served {
-        try giveBack(ports, to: place, timeout: timeout)
-      }
-      for (holder, ports) in leases {
-        let ledger = try openLedger()
-        let deadline = Deadline(after: timeout)
-        try convertingErrors { () throws(LeasingError) in
-          try ledger.giveBack(ports, of: holder, deadline: deadline)
-        }
-      }
-    } catch {
-      // It can be tried again.
-      state.withLock { state in
-        for port in ports { state.remember(port, as: before) }
-      }
-      throw error
-    }
-    return areKnown
-  }
-
-  /// Gives ports back, on a thread that waits, and warns if that fails.
-  func giveBackLater(_ ports: [UInt16]) {
-    @Sendable func warn(_ error: PortPickerError) {
-      for port in ports { warnOfLostPort(Int(port), error) }
-    }
-    do throws(PortPickerError) {
-      // This thread may have another network namespace by now, and a thread
-      // that it starts has the same.
-      try Self.ofThisThread().wait {
-        do throws(PortPickerError) {
-          _ = try self.giveBack(ports)
-        } catch {
-          warn(error)
-        }
-      }
-    } catch {
-      warn(error)
-    }
-  }
-
   /// Runs something that waits on a thread where waiting harms nobody.
   ///
   /// - Throws: `systemFailure` where there is none.
@@ -181,9 +77,9 @@ package final class Picker: Sendable {
     }
   }
 
-  /// Adds a port that this process got by other means to its free ones.
+  /// Adds a port that this process got by other means to its free ports.
   package func reserve(_ port: UInt16) {
-    gotFree([port])
+    addFree([port])
   }
 }
 
@@ -191,48 +87,39 @@ package final class Picker: Sendable {
 
 extension Picker {
   func freePorts() -> Set<UInt16> {
-    // Mostly there are none, and threads that pick need not queue up for that.
-    hadFreePorts.load(ordering: .relaxed) ? state.withLock { $0.free } : []
+    // Most processes never have any, and threads that pick need not queue for it.
+    hadFreePorts.load(ordering: .relaxed) ? ports.withLock { $0.free } : []
   }
 
-  /// Ports that the process may use came in.
-  func gotFree(_ ports: [UInt16]) {
+  func addFree(_ free: some Collection<UInt16>) {
+    if free.isEmpty { return }
     hadFreePorts.store(true, ordering: .relaxed)
-    state.withLock { state in
-      state.reusable.subtract(ports)
-      state.free.formUnion(ports)
-    }
+    ports.withLock { $0.addFree(free) }
   }
 
-  /// Some of the free ports were picked for this process.
-  func reused(_ ports: [UInt16]) {
-    state.withLock { state in
-      state.free.subtract(ports)
-      state.reusable.formUnion(ports)
-    }
+  func pickFree(_ free: [UInt16]) {
+    ports.withLock { $0.pickFree(free) }
   }
 
-  /// A server gave ports.
-  func got(_ ports: [UInt16], from place: ServedPort) {
-    state.withLock { state in
-      state.free.subtract(ports)
-      for port in ports { state.served[port] = place }
-    }
+  func addServed(_ served: [UInt16], from place: OwnPorts.ServedPort) {
+    ports.withLock { $0.addServed(served, from: place) }
   }
 
-  /// The ledger has ports for a process now.
-  func leased(_ ports: [UInt16], to holder: ProcessIdentity) {
-    state.withLock { state in
-      for port in ports { state.leases[port] = holder }
-    }
+  func addLeased(_ leased: [UInt16], to holder: ProcessIdentity) {
+    ports.withLock { $0.addLeased(leased, to: holder) }
+  }
+
+  func remove(_ removed: [UInt16]) -> OwnPorts.ReturnPlan {
+    ports.withLock { $0.remove(removed) }
+  }
+
+  func restore(_ plan: OwnPorts.ReturnPlan) {
+    ports.withLock { $0.restore(plan) }
   }
 
   /// Whether this process has a port from this picker.
   func knows(_ port: UInt16) -> Bool {
-    state.withLock { state in
-      state.leases[port] != nil || state.served[port] != nil
-        || state.reusable.contains(port)
-    }
+    ports.withLock { $0.contains(port) }
   }
 
   /// What the kernel does with ports, as it was when it was first asked.

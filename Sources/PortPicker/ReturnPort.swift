@@ -20,7 +20,7 @@
 @discardableResult
 public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {
   guard let port = UInt16(exactly: port) else { return false }
-  return try Picker.knowing(port).giveBack([port])
+  return try Picker.knowing(port).returnPorts([port])
 }
 
 /// Adds a port that this process got by other means to those that it picks

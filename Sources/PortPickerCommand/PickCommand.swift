@@ -24,7 +24,7 @@ struct PickCommand {
         pick.ports.map { "\($0)" }.joined(separator: "\n"))
     } catch {
       // Nobody will ever use what nobody was told.
-      _ = try? Picker.shared.giveBack(pick.ports)
+      _ = try? Picker.shared.returnPorts(pick.ports)
       throw PortPickerError(
         .systemFailure,
         "the port cannot be written to standard output: \(error)",

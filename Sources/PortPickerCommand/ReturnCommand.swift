@@ -48,7 +48,7 @@ struct ReturnCommand: ParsableCommand {
   func run() throws {
     let scope: ReturnScope =
       if force { .anybody } else { holder.map { .process($0) } ?? .kin }
-    let result = try Picker.shared.giveBackLeases(
+    let result = try Picker.shared.returnLeases(
       of: port, scope, source.pickOptions())
     for (port, pid, name) in result.foreign {
       complain(

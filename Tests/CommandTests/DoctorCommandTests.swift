@@ -51,7 +51,7 @@ import Testing
     let (other, found) = try doctor(
       "--server", "@" + String(repeating: "x", count: 200))
     #expect(other == 1)
-    #expect(has(found, "problem server", "is no address"))
+    #expect(has(found, "problem server", "is invalid; expected a path"))
   }
 
   @Test func aServerThatIsRequiredAndNotNamed() throws {

@@ -114,7 +114,7 @@ import Testing
     (["--timeout", "-1"], "'-1'"),
     (["--timeout", "inf"], "'inf'"),
     (["--bogus"], "--bogus"),
-    (["--server", "%long"], "is no address"),
+    (["--server", "%long"], "is invalid; expected a path"),
   ])
   func whatMakesNoSenseIsSaidInOneLine(arguments: [String], text: String) throws
   {

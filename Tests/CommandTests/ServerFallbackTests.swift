@@ -86,9 +86,9 @@ import Testing
       return result.errors
     }
     let one = try errors()
-    #expect(one.contains("refuses: "), "\(one)")
-    #expect(one.contains("have the limit raised"))
-    #expect(try errors("--count", "2").contains("have the limit raised"))
+    #expect(one.contains("refused: "), "\(one)")
+    #expect(one.contains("ask for a higher limit"))
+    #expect(try errors("--count", "2").contains("ask for a higher limit"))
     let full = try RunningServer(pool: try unusedTestPool(1))
     _ = try full.leaseAll()
     for count in ["1", "2"] {
@@ -98,7 +98,7 @@ import Testing
       #expect(result.status == 1)
       #expect(
         result.errors.contains(
-          "has no \(count == "1" ? "port" : "2 ports") left"))
+          count == "1" ? "has no port left" : "does not have 2 ports left"))
       #expect(result.errors.contains("or name another server"))
     }
   }

@@ -23,7 +23,7 @@ import Testing
   ])
   func anAnswerThatIsNoPortIsAnError(pieces: [String]) throws {
     let server = try FakeServer(.pieces(pieces))
-    expectError(.serverReplyMalformed, "no port, so that is no port server") {
+    expectError(.serverReplyMalformed, "so it is not a port server") {
       _ = try pickPort(fromServerAt: server.address) as Int
     }
   }
@@ -199,7 +199,7 @@ import Testing
 
   @Test func aServerThatGivesAPortTwiceIsNone() throws {
     let server = try FakeServer(.pieces(["23456\n"]))
-    expectError(.serverReplyMalformed, "gave port 23456 twice") {
+    expectError(.serverReplyMalformed, "leased port 23456 twice") {
       _ =
         try pickUnusedPorts(
           count: 2, for: getppid(),

@@ -12,7 +12,7 @@ import Testing
       let server = try RunningServer(pool: try unusedTestPool(6))
       let three = try pickUnusedPorts(count: 3, options: .from(server))
       #expect(Set(three).count == 3)
-      expectError(.poolExhausted, "no 4 ports left") {
+      expectError(.poolExhausted, "does not have 4 ports left") {
         _ = try pickUnusedPorts(count: 4, options: .from(server)) as [Int]
       }
       let rest = try pickUnusedPorts(count: 3, options: .from(server)) as [Int]
@@ -29,7 +29,7 @@ import Testing
       let most = try pickUnusedPorts(count: 199, options: .from(server))
       #expect(Set(most).count == 199)
       for port in most { #expect(try returnPort(port)) }
-      expectError(.poolExhausted, "has no 201 ports left") {
+      expectError(.poolExhausted, "does not have 201 ports left") {
         _ = try pickUnusedPorts(count: 201, options: .from(server)) as [Int]
       }
       #expect(

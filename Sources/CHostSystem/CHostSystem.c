@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -126,47 +125,6 @@ int chs_signal_next(int descriptor) {
   if (count == (ssize_t)sizeof info) return (int)info.ssi_signo;
   if (count >= 0) errno = EAGAIN;
   return -1;
-}
-
-int chs_reserve_space(int descriptor, off_t offset, off_t count) {
-  return fallocate(descriptor, 0, offset, count);
-}
-
-static _Thread_local sigjmp_buf *volatile store_failed;
-
-static void on_bus_error(int number) {
-  if (store_failed != NULL) siglongjmp(*store_failed, 1);
-  // Somebody else's access, or kill(2).
-  signal(number, SIG_DFL);
-  raise(number);
-}
-
-int chs_guard_stores(void) {
-  // The handler is left by a jump, so it must not block its signal.
-  struct sigaction action = {.sa_handler = on_bus_error,
-                             .sa_flags = SA_NODEFER};
-  if (sigaction(SIGBUS, &action, NULL) != 0) return -1;
-  // A blocked one would end the process all the same.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGBUS);
-  return sigprocmask(SIG_UNBLOCK, &signals, NULL);
-}
-
-int chs_store(void *destination, const void *source, size_t count) {
-  sigjmp_buf here;
-  if (sigsetjmp(here, 0) != 0) {
-    store_failed = NULL;
-    errno = EFAULT;
-    return -1;
-  }
-  store_failed = &here;
-  // Not before, and not later: the handler has to know.
-  atomic_signal_fence(memory_order_seq_cst);
-  memcpy(destination, source, count);
-  atomic_signal_fence(memory_order_seq_cst);
-  store_failed = NULL;
-  return 0;
 }
 
 int chs_rename_without_replacing(const char *from, const char *to) {

@@ -26,20 +26,26 @@ package func parentPID() -> Int32 { getppid() }
 
 /// Lets a write past the limit on the size of files fail with
 /// `Errno.fileTooLarge` instead of ending this process (`SIGXFSZ`, setrlimit(2)).
+///
+/// From then on a write need not ask for the limit before it is made.
 package func reportFileSizeLimit() {
   let before = signal(SIGXFSZ, SIG_IGN)
   fileSizeLimitEndsProcess.store(
     unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_DFL, to: Int.self),
     ordering: .relaxed)
+  isFileSizeLimitReported.store(true, ordering: .relaxed)
 }
 
 /// Undoes ``reportFileSizeLimit()``, for the program that this process becomes.
 func restoreFileSizeLimit() {
+  isFileSizeLimitReported.store(false, ordering: .relaxed)
   if fileSizeLimitEndsProcess.load(ordering: .relaxed) {
     signal(SIGXFSZ, SIG_DFL)
   }
 }
 
+/// Whether a write past the limit on the size of files is an error by itself.
+let isFileSizeLimitReported = Atomic<Bool>(false)
 private let fileSizeLimitEndsProcess = Atomic<Bool>(false)
 
 /// Ends this process with an exit code (exit(3)).

@@ -1,5 +1,6 @@
 import CHostSystem
 import Glibc
+import Synchronization
 package import SystemPackage
 
 /// An open file, read and written at offsets.
@@ -56,8 +57,7 @@ package struct File: ~Copyable, Sendable {
   /// Writes all of the bytes at an offset.
   ///
   /// - Throws: What `pwrite(2)` says; some of the bytes may be written then.
-  ///   `Errno.fileTooLarge`, with nothing written, where that would pass the
-  ///   limit on the size of files.
+  ///   `Errno.fileTooLarge` where that would pass the limit on the size of files.
   package func write(
     _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) {
@@ -80,28 +80,6 @@ package struct File: ~Copyable, Sendable {
   package func resize(to size: Int) throws(Errno) {
     try allowSize(size)
     _ = try systemCall { ftruncate(descriptor.raw.rawValue, off_t(size)) }
-  }
-
-  /// Takes space for a part of the file, without changing what can be read there
-  /// (fallocate(2)).
-  ///
-  /// - Returns: Whether there is space now: some file systems cannot do that.
-  /// - Throws: What `fallocate(2)` says, such as `Errno.noSpace`;
-  ///   `Errno.fileTooLarge` where that would pass the limit on the size of
-  ///   files.
-  package func reserveSpace(from offset: Int, count: Int) throws(Errno) -> Bool
-  {
-    try allowSize(offset + count)
-    do {
-      _ = try systemCall {
-        chs_reserve_space(
-          descriptor.raw.rawValue, off_t(offset), off_t(count))
-      }
-      return true
-    } catch {
-      guard error == .notSupported else { throw error }
-      return false
-    }
   }
 
   /// Waits for the lock that one open file at a time can have (flock(2)).
@@ -136,6 +114,7 @@ package struct File: ~Copyable, Sendable {
 /// - Parameter size: The size, in bytes.
 /// - Throws: `Errno.fileTooLarge`.
 private func allowSize(_ size: Int) throws(Errno) {
+  if isFileSizeLimitReported.load(ordering: .relaxed) { return }
   var limit = rlimit()
   if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
     limit.rlim_cur < rlim_t(size)

@@ -9,8 +9,6 @@ import SystemPackage
 final class LedgerFile: @unchecked Sendable {
   private let file: File
   private let boot: UInt64
-  /// Where records are stored, if that is not done with calls.
-  private var mapping: FileMapping?
   /// The page of the file that was read last, where it begins, and how much of
   /// it there is.
   private let page = UnsafeMutableRawBufferPointer.allocate(
@@ -127,8 +125,7 @@ final class LedgerFile: @unchecked Sendable {
 
   /// Writes a port's record: a lease, or, for `nil`, none.
   ///
-  /// A process that is killed has written all of it or nothing; where it writes
-  /// into memory, in the worst case a record that is damaged.
+  /// A process that is killed has written all of it or nothing.
   func write(_ lease: Lease?, for port: UInt16) throws(Errno) {
     try write(words(of: lease, for: port), for: port)
   }
@@ -144,14 +141,23 @@ final class LedgerFile: @unchecked Sendable {
   }
 
   /// Writes the words that stand for a port.
-  func write(_ words: SIMD4<UInt64>, for port: UInt16) throws(Errno) {
+  private func write(_ words: SIMD4<UInt64>, for port: UInt16) throws(Errno) {
     pageOffset = -1
-    let offset = LedgerFormat.offset(of: port)
-    let isStored = withUnsafeBytes(of: words) {
-      mapping?.store($0, at: offset) ?? false
-    }
-    // One call that stays in a page.
-    if !isStored { try write(words, at: offset) }
+    try write(words, at: LedgerFormat.offset(of: port))
+  }
+
+  /// Writes records.
+  ///
+  /// A process that is killed has written all of them or none if they stay within a
+  /// page of the file.
+  ///
+  /// - Parameters:
+  ///   - bytes: The records.
+  ///   - offset: Where the first of them belongs.
+  /// - Throws: What writing says.
+  func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) {
+    pageOffset = -1
+    try file.write(bytes, at: offset)
   }
 
   /// Copies every lease that can be read to another ledger, and, if there is
@@ -177,22 +183,6 @@ final class LedgerFile: @unchecked Sendable {
     return count
   }
 
-  /// Gets ready for many writes to the records of some ports: takes the space for
-  /// them, so that none fails for want of it, and maps them where that can be, for
-  /// to write into memory costs a tenth of a call.
-  ///
-  /// Where no space can be taken, nobody would be told that it is missing when what
-  /// is in memory goes to the disk: there, records are written with calls.
-  func prepareToWrite(_ ports: ClosedRange<UInt16>) throws(Errno) {
-    let start = LedgerFormat.offset(of: ports.lowerBound)
-    let end = LedgerFormat.offset(of: ports.upperBound)
-    let isReserved = try file.reserveSpace(
-      from: start, count: end + LedgerFormat.recordSize - start)
-    if isReserved {
-      mapping = try? FileMapping(of: file, size: LedgerFormat.fileSize)
-    }
-  }
-
   /// Reads a page of the file; zeros where that is shorter.
   func readPage(
     _ number: Int, into buffer: UnsafeMutableRawBufferPointer
@@ -200,19 +190,6 @@ final class LedgerFile: @unchecked Sendable {
     let count = try file.read(at: number * buffer.count, into: buffer)
     UnsafeMutableRawBufferPointer(rebasing: buffer[count...])
       .initializeMemory(as: UInt8.self, repeating: 0)
-  }
-
-  /// Writes a page, less the header and what lies beyond the end of a ledger.
-  func writePage(
-    _ number: Int, _ bytes: UnsafeRawBufferPointer
-  ) throws(Errno) {
-    pageOffset = -1
-    let start = number * bytes.count
-    let first = max(start, LedgerFormat.headerSize)
-    let end = min(start + bytes.count, LedgerFormat.fileSize)
-    try file.write(
-      UnsafeRawBufferPointer(rebasing: bytes[first - start..<end - start]),
-      at: first)
   }
 
   /// Empties the file and begins a ledger in it.

@@ -66,38 +66,69 @@ struct LedgerImage: ~Copyable {
     return (offset / pageSize, offset % pageSize)
   }
 
-  /// Writes all records to a file that has none.
+  /// Writes the records of some ports, with one call for each run of ports whose
+  /// records are in the same page.
   ///
-  /// - Throws: What writing says.
-  func write(to file: LedgerFile) throws(Errno) {
-    for (number, page) in pages.enumerated() {
-      guard let page else { continue }
-      try file.writePage(number, UnsafeRawBufferPointer(page))
+  /// - Throws: What writing says; some records may be written then.
+  mutating func write(
+    _ ports: [UInt16], to file: LedgerFile
+  ) throws(Errno) {
+    var index = 0
+    while index < ports.count {
+      let (number, offset) = Self.place(of: ports[index])
+      var (first, last) = (offset, offset)
+      while index < ports.count, Self.place(of: ports[index]).page == number {
+        let offset = Self.place(of: ports[index]).offset
+        (first, last) = (min(first, offset), max(last, offset))
+        index += 1
+      }
+      try write(
+        first..<last + LedgerFormat.recordSize, ofPage: number, to: file)
     }
   }
 
-  /// Puts a page of the file right where something else stands in it.
+  /// Writes all records to a file that has none.
+  ///
+  /// - Throws: What writing says.
+  mutating func write(to file: LedgerFile) throws(Errno) {
+    for number in pages.indices where pages[number] != nil {
+      try write(Self.records(inPage: number), ofPage: number, to: file)
+    }
+  }
+
+  /// Puts a page of the file right if something else stands in it.
   ///
   /// - Returns: Whether that was so.
   /// - Throws: What reading or writing says.
-  func mend(page number: Int, of file: LedgerFile) throws(Errno) -> Bool {
+  mutating func mend(
+    page number: Int, of file: LedgerFile
+  ) throws(Errno) -> Bool {
     try file.readPage(number, into: buffer)
-    let first = number == 0 ? LedgerFormat.headerSize : 0
-    var wasMended = false
-    for offset in stride(
-      from: first, to: Self.pageSize, by: LedgerFormat.recordSize)
-    {
-      let index = number * Self.pageSize + offset
-      guard index < LedgerFormat.fileSize else { break }
-      let port = UInt16(
-        (index - LedgerFormat.headerSize) / LedgerFormat.recordSize + 1)
-      let words = self[port]
-      if buffer.load(fromByteOffset: offset, as: SIMD4<UInt64>.self) == words {
-        continue
-      }
-      try file.write(words, for: port)
-      wasMended = true
+    let records = Self.records(inPage: number)
+    let isIntact = stride(
+      from: records.lowerBound, to: records.upperBound,
+      by: LedgerFormat.recordSize
+    ).allSatisfy { offset in
+      buffer.load(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+        == pages[number]?.load(
+          fromByteOffset: offset, as: SIMD4<UInt64>.self) ?? .zero
     }
-    return wasMended
+    if !isIntact { try write(records, ofPage: number, to: file) }
+    return !isIntact
+  }
+
+  /// The bytes of a page that are records.
+  private static func records(inPage number: Int) -> Range<Int> {
+    let start = number * pageSize
+    let end = min(LedgerFormat.fileSize - start, pageSize)
+    return max(LedgerFormat.headerSize - start, 0)..<end
+  }
+
+  private mutating func write(
+    _ bytes: Range<Int>, ofPage number: Int, to file: LedgerFile
+  ) throws(Errno) {
+    try file.write(
+      UnsafeRawBufferPointer(rebasing: page(number)[bytes]),
+      at: number * Self.pageSize + bytes.lowerBound)
   }
 }

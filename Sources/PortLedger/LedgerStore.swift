@@ -253,7 +253,7 @@ struct LedgerStore: Sendable {
   }
 
   /// Says which ledger a system's error is about.
-  func step<Result>(
+  func step<Result: ~Copyable>(
     _ body: () throws(Errno) -> Result
   ) throws(LeasingError) -> Result {
     do {

@@ -12,7 +12,6 @@ package final class ServerLedger {
   private let store: LedgerStore
   private var file: LedgerFile
   private var image: LedgerImage
-  private let ports: ClosedRange<UInt16>
   /// The page that is looked after next.
   private var nextPage = 0
 
@@ -32,26 +31,19 @@ package final class ServerLedger {
   /// - Parameters:
   ///   - location: Where it is.
   ///   - context: What gives its content its meaning.
-  ///   - pool: The ports that may be written down.
   ///   - warn: Told of what was put right.
   /// - Throws: Why it cannot be used: `locked` where another server has it.
   package init(
-    at location: LedgerLocation, context: LedgerContext, pool: PortPool,
+    at location: LedgerLocation, context: LedgerContext,
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) throws(LeasingError) {
     store = LedgerStore(at: location, context: context, warn: warn)
     if let unusable = location.unusable {
       warn(.elsewhere(path: location.path, unusable: unusable))
     }
-    ports = pool.bounds
-    let (file, ports) = (try Self.openLocked(store), ports)
+    let file = try Self.openLocked(store)
     self.file = file
-    do throws(Errno) {
-      image = try LedgerImage(of: file)
-      try file.prepareToWrite(ports)
-    } catch {
-      throw store.problem(.system(error))
-    }
+    image = try store.step { () throws(Errno) in try LedgerImage(of: file) }
   }
 
   package var path: String { store.location.path }
@@ -71,15 +63,16 @@ package final class ServerLedger {
     return contents
   }
 
-  /// Writes a port's lease down; `nil` for none.
+  /// Writes down the lease of ports; `nil` for none.
   ///
   /// It survives a `SIGKILL` from the moment this returns.
+  ///
+  /// - Throws: What writing says; some of the leases may be written down then.
   package func write(
-    _ lease: Lease?, for port: UInt16
+    _ lease: Lease?, for ports: [UInt16]
   ) throws(LeasingError) {
-    let words = file.words(of: lease, for: port)
-    image[port] = words
-    try store.step { () throws(Errno) in try file.write(words, for: port) }
+    for port in ports { image[port] = file.words(of: lease, for: port) }
+    try store.step { () throws(Errno) in try image.write(ports, to: file) }
   }
 
   /// What looking after a ledger has come to.
@@ -125,12 +118,11 @@ package final class ServerLedger {
     {
       throw store.locked
     }
-    let (path, ports) = (path, ports)
+    let path = path
     file = try store.makeFile { new throws(Errno) in
       guard try new.lock(until: Deadline(after: .zero)) else {
         throw .wouldBlock
       }
-      try new.prepareToWrite(ports)
       try image.write(to: new)
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)

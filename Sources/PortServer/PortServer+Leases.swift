@@ -38,7 +38,7 @@ extension PortServer {
     guard !ports.isEmpty else { throw .exhausted(table.usage, order) }
     let grant = Grant(ports: ports, holder: holder)
     do throws(LeasingError) {
-      for port in ports { try ledger?.write(lease, for: port) }
+      try ledger?.write(lease, for: ports)
     } catch {
       takeBack(grant)
       throw .broken("it cannot be written down: \(error.text)")
@@ -83,7 +83,7 @@ extension PortServer {
   func takeBack(_ grant: Grant) {
     table.takeBack(grant.ports)
     do {
-      for port in grant.ports { try ledger?.write(nil, for: port) }
+      try ledger?.write(nil, for: grant.ports)
     } catch {
       // The record then names a process that lives; after a restart the port
       // stays with it. Nobody else gets it: that is the safe side.

@@ -159,7 +159,7 @@ struct Portserver: ParsableCommand {
     let ledger: ServerLedger?
     do {
       ledger =
-        noState ? nil : try openLedger(of: listeners[0].address, ports, log)
+        noState ? nil : try openLedger(of: listeners[0].address, log)
     } catch {
       for listener in listeners { listener.removeFile() }
       throw error
@@ -196,7 +196,7 @@ struct Portserver: ParsableCommand {
   }
 
   private func openLedger(
-    of address: UnixAddress, _ pool: PortPool, _ log: Logger
+    of address: UnixAddress, _ log: Logger
   ) throws -> ServerLedger {
     let context: LedgerContext
     do {
@@ -216,7 +216,7 @@ struct Portserver: ParsableCommand {
           try LedgerLocation(
             ofServerAt: address, user: effectiveUserID(), context: context)
         }
-      return try ServerLedger(at: location, context: context, pool: pool) {
+      return try ServerLedger(at: location, context: context) {
         log.warning("\($0)")
       }
     } catch {

@@ -374,12 +374,33 @@ import Testing
       try #require(result.status == 0, "\(result.errors)")
     }
     try limitFileSize("1")
-    // What is there can be written to in memory.
-    try cutLedger(to: 0)
     #expect(try server.lease(for: holder.number) == nil)
     try server.waitForLog("it cannot be written down")
     try limitFileSize("unlimited")
     #expect(try server.lease(for: holder.number) == Int(ports[1]))
     #expect(try server.statistics()["denied-allocations"] == 1)
+  }
+
+  @Test(.enabled(if: canUnshare, "unshare(1) may not make namespaces"))
+  func onAFullDiskALeaseIsRefusedAndSaid() throws {
+    // There is room for the header of a ledger alone.
+    let server = try RunningServer(
+      pool: pool, state: ledger,
+      launcher: [
+        "unshare", "--mount", "sh", "-c",
+        "mount -t tmpfs -o size=4k none '\(directory.path)' && exec \"$@\"",
+        "sh",
+      ])
+    #expect(try server.lease(for: holder.number) == nil)
+    try server.waitForLog("No space left on device; make space there")
+    let result = try Command(
+      "/usr/bin/env",
+      [
+        "nsenter", "--mount", "--target", "\(server.process.pid)",
+        "mount", "-o", "remount,size=1m", directory.path,
+      ]
+    ).run()
+    try #require(result.status == 0, "\(result.errors)")
+    #expect(try server.lease(for: holder.number) == Int(ports[1]))
   }
 }

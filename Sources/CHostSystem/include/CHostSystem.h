@@ -74,18 +74,6 @@ int chs_signal_open(const sigset_t *signals);
 /// The next signal that a signalfd has; -1 with EAGAIN if there is none.
 int chs_signal_next(int descriptor);
 
-/// fallocate(2), which takes space for a part of a file.
-int chs_reserve_space(int descriptor, off_t offset, off_t count);
-
-/// Has chs_store() survive what a mapping of a file cannot: installs a handler
-/// of SIGBUS, which elsewhere does what the signal does by default.
-int chs_guard_stores(void);
-
-/// Copies bytes into a mapping of a file. Returns 0, or -1 where there is no file
-/// behind it any more, for somebody has cut it, or no space for it (mmap(2)).
-/// Without chs_guard_stores(), the process ends then.
-int chs_store(void *destination, const void *source, size_t count);
-
 /// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST where `to` is taken.
 int chs_rename_without_replacing(const char *from, const char *to);
 

@@ -37,6 +37,10 @@ import Testing
       #"echo "$($P | tr -d x)"; true"#, #"x=$($P --count 2 | sort); echo $x"#,
     ])
   func aSubshellThatEndsIsSaid(shell: String, script: String) throws {
+    var script = script
+    // In zsh, the subshell becomes the last program of the pipeline, and may have
+    // done so before anybody looks at it.
+    if shell == "zsh" { script.replace(")", with: "; true)") }
     let errors = try errors(of: script, in: shell)
     #expect(
       errors.contains("a subshell that ends with the command substitution"),

@@ -34,7 +34,7 @@ import Testing
       let client = try UnixClient(connectingTo: server.address)
       switch number % 5 {
       case 0: break
-      case 1: try client.send("1")
+      case 1: try client.send("0")
       case 2: try? client.send(megabyte)
       case 3: try client.send("\n")
       default:

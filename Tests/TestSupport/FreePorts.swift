@@ -5,8 +5,9 @@ package import SystemPackage
 
 /// A free port that no other test gets, in this process or in another one.
 ///
-/// The ports are those from 20000 to 24999, which the kernel does not hand out
-/// by itself. They are claimed a block at a time, by binding a name in the
+/// The ports are those from 5000 to 9999: the kernel does not hand them out by
+/// itself, and no port server or pick has them in its default pool, so a server
+/// that runs on this host does not get in the way. They are claimed a block at a time, by binding a name in the
 /// abstract namespace (unix(7)), which belongs to the network namespace as
 /// ports do and ends with the process.
 ///
@@ -54,7 +55,7 @@ private func claimBlock(
   let blocks = 5000 / blockSize
   let start = UInt16.random(in: 0..<blocks)
   for number in 0..<blocks {
-    let first = 20000 + (start + number) % blocks * blockSize
+    let first = 5000 + (start + number) % blocks * blockSize
     guard try claim("portpicker-test-ports-\(first)") else { continue }
     let range = first...first + blockSize - 1
     var free: [UInt16] = []

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -43,6 +44,31 @@ uint64_t chs_fork_generation(void) {
   uint64_t next = atomic_fetch_add(&last, 1) + 1;
   return atomic_compare_exchange_strong(page, &generation, next) ? next
                                                                  : generation;
+}
+
+int chs_start_thread(size_t stack_size, void *(*body)(void *), void *argument) {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error != 0) return error;
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  size_t default_size = 0;
+  pthread_attr_getstacksize(&attributes, &default_size);
+  pthread_attr_setstacksize(&attributes, stack_size);
+
+  // A thread inherits its creator's signal mask.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  error = pthread_create(&thread, &attributes, body, argument);
+  if (error == EINVAL) {
+    // Thread-local variables are part of the stack, and did not fit.
+    pthread_attr_setstacksize(&attributes, default_size);
+    error = pthread_create(&thread, &attributes, body, argument);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return error;
 }
 
 uint64_t chs_network_number(int socket) {

@@ -1,4 +1,3 @@
-import Glibc
 package import SystemPackage
 
 /// A file descriptor that belongs to one owner and is closed with it.

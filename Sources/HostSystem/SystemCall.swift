@@ -1,4 +1,3 @@
-import Glibc
 package import SystemPackage
 
 /// Makes a system call and turns its failure into an `Errno`.

@@ -1,5 +1,4 @@
 import CTestSupport
-import Glibc
 import HostSystem
 import PortPicker
 import TestSupport

@@ -1,6 +1,5 @@
 import CTestSupport
 import Foundation
-import Glibc
 import HostSystem
 
 /// Whether this host lets tests make namespaces with unshare(1): as root, or

@@ -25,6 +25,11 @@ pid_t chs_thread_id(void);
 /// (MADV_WIPEONFORK, Linux 4.14). It never fails.
 uint64_t chs_fork_generation(void);
 
+/// Starts a detached thread in which all signals are blocked (pthread_create(3)).
+/// It has `stack_size` bytes of stack, or the default if thread-local variables
+/// of the program need more. Returns 0 or an error number; does not set `errno`.
+int chs_start_thread(size_t stack_size, void *(*body)(void *), void *argument);
+
 /// SO_NETNS_COOKIE: the number of the network namespace that a socket was made
 /// in; 0 where the kernel does not say.
 uint64_t chs_network_number(int socket);

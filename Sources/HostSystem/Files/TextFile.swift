@@ -1,0 +1,49 @@
+package import SystemPackage
+
+/// Reads a small text file of the kernel's, such as those under `/proc`.
+///
+/// - Parameters:
+///   - path: The file's path.
+///   - limit: How many bytes are read at most; what follows is left out.
+/// - Returns: The bytes, decoded as UTF-8 with damaged parts replaced.
+/// - Throws: What `open(2)` or `read(2)` says.
+package func readTextFile(
+  _ path: String, limit: Int = 4096
+) throws(Errno) -> String {
+  String(decoding: try readFile(path, limit: limit), as: UTF8.self)
+}
+
+/// Reads a setting of the kernel's: a file under `/proc/sys`.
+///
+/// The kernel answers one read, from the beginning, and nothing after it
+/// (`proc_dointvec` and others in `kernel/sysctl.c`): what does not fit is lost.
+///
+/// - Parameter path: The file's path.
+/// - Returns: The text; at most 512 KiB, which can list every port there is.
+/// - Throws: What `open(2)` or `pread(2)` says.
+func readSetting(_ path: String) throws(Errno) -> String {
+  let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
+  var bytes: [UInt8] = []
+  for size in [4096, 1 << 19] {
+    bytes = [UInt8](repeating: 0, count: size)
+    let count = try systemCall { pread(file.raw.rawValue, &bytes, size, 0) }
+    bytes.removeLast(size - count)
+    if count < size { break }
+  }
+  return String(decoding: bytes, as: UTF8.self)
+}
+
+/// Reads the first bytes of a file, as ``readTextFile(_:limit:)`` does.
+func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+  let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
+  var bytes: [UInt8] = []
+  var buffer = [UInt8](repeating: 0, count: min(limit, 4096))
+  while bytes.count < limit {
+    let count = try systemCall {
+      read(file.raw.rawValue, &buffer, min(buffer.count, limit - bytes.count))
+    }
+    if count == 0 { break }
+    bytes += buffer[..<count]
+  }
+  return bytes
+}

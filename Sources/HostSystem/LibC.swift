@@ -1,0 +1,2 @@
+// The C library, for every file of this module and for those who import it.
+@_exported public import Glibc

@@ -178,7 +178,7 @@ package struct LeaseTable {
   ///
   /// - Returns: How many there were.
   @discardableResult
-  package mutating func takeBackAll(of holder: ProcessIdentity) -> Int {
+  package mutating func reclaimAll(of holder: ProcessIdentity) -> Int {
     var count = 0
     while let port = holders[holder]?.first {
       move(port, to: .free)
@@ -190,12 +190,12 @@ package struct LeaseTable {
   /// Undoes leases that did not suffice; those that somebody may have are in doubt
   /// again.
   private mutating func putBack(_ found: [UInt16], _ doubted: [UInt16]) {
-    takeBack(found)
+    release(found)
     for port in doubted { distrust(port) }
   }
 
   /// Takes back ports; those that are not leased are left alone.
-  package mutating func takeBack(_ ports: some Sequence<UInt16>) {
+  package mutating func release(_ ports: some Sequence<UInt16>) {
     for port in ports {
       if lease(of: port) != nil { move(port, to: .free) }
     }

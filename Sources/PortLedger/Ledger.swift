@@ -270,7 +270,7 @@ package final class Ledger: Sendable {
   ///   - holder: Who has them.
   ///   - deadline: How long to wait for the lock.
   /// - Throws: Why the ledger cannot be used.
-  package func giveBack(
+  package func release(
     _ ports: [UInt16], of holder: ProcessIdentity, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
@@ -326,32 +326,6 @@ package final class Ledger: Sendable {
       return !lives
     }
     return contents
-  }
-
-  /// Gives ports back, whoever has them.
-  ///
-  /// - Parameters:
-  ///   - ports: The ports.
-  ///   - isAlive: Whether a holder lives.
-  ///   - deadline: How long to wait for the lock.
-  /// - Returns: Those that a living process had.
-  /// - Throws: Why the ledger cannot be used.
-  package func giveBack(
-    _ ports: [UInt16], isAlive: (ProcessIdentity) -> Bool, deadline: Deadline
-  ) throws(LeasingError) -> [UInt16] {
-    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.store.step { () throws(Errno) in
-        var leased: [UInt16] = []
-        for port in ports {
-          guard case .lease(let lease) = try file.record(of: port),
-            !lease.isTentative, isAlive(lease.holder)
-          else { continue }
-          try file.write(nil, for: port)
-          leased.append(port)
-        }
-        return leased
-      }
-    }
   }
 
   /// Writes all leases and the header, or nothing: where one cannot be written,

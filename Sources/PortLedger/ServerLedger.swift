@@ -76,13 +76,13 @@ package final class ServerLedger {
   }
 
   /// What looking after a ledger has come to.
-  package enum Upkeep {
+  package enum Repair {
     /// All that was looked at is as it should be.
     case intact
     /// Some records were put right, which others had changed.
-    case mended
+    case repaired
     /// The file was made anew, for others had removed, replaced or cut it.
-    case madeAnew
+    case recreated
   }
 
   /// Puts right what others have done to the file.
@@ -93,10 +93,10 @@ package final class ServerLedger {
   ///
   /// - Throws: Why it cannot be put right. The server has its leases all the same,
   ///   until it ends.
-  package func lookAfter() throws(LeasingError) -> Upkeep {
+  package func repair() throws(LeasingError) -> Repair {
     if !isInPlace {
       try makeAnew()
-      return .madeAnew
+      return .recreated
     }
     var wasMended = false
     for _ in 0..<Self.pageBatch {
@@ -107,7 +107,7 @@ package final class ServerLedger {
       }
       nextPage = (nextPage + 1) % LedgerImage.pageCount
     }
-    return wasMended ? .mended : .intact
+    return wasMended ? .repaired : .intact
   }
 
   private func makeAnew() throws(LeasingError) {

@@ -69,7 +69,7 @@ extension Picker {
     let ledger = try openLedger()
     let deadline = Deadline(after: timeout)
     try convertingErrors { () throws(LeasingError) in
-      try ledger.giveBack(ports, of: holder, deadline: deadline)
+      try ledger.release(ports, of: holder, deadline: deadline)
     }
   }
 

@@ -81,7 +81,7 @@ extension PortServer {
 
   /// Undoes leases.
   func takeBack(_ grant: Grant) {
-    table.takeBack(grant.ports)
+    table.release(grant.ports)
     do {
       try ledger?.write(nil, for: grant.ports)
     } catch {
@@ -142,7 +142,7 @@ extension PortServer {
   private func reclaim(from process: KnownProcess) {
     // Their records stay in the ledger: whoever reads it finds that the process
     // has ended.
-    let count = table.takeBackAll(of: process.identity)
+    let count = table.reclaimAll(of: process.identity)
     log.debug("process \(process.pid) has ended; \(count) ports back")
   }
 }

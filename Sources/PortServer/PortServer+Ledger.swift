@@ -54,10 +54,10 @@ extension PortServer {
   /// Puts the ledger and the socket file back where somebody has removed them.
   func lookAfterFiles() {
     do throws(LeasingError) {
-      switch try ledger?.lookAfter() {
-      case .madeAnew:
+      switch try ledger?.repair() {
+      case .recreated:
         log.warning("the ledger was removed, replaced or cut; it is back")
-      case .mended:
+      case .repaired:
         warnings.say(
           .ledger, to: log,
           "somebody has changed the ledger in place; it is as it was again")

@@ -67,12 +67,12 @@ private struct History {
     case 7: host.failures[port] = .tooManyOpenFiles
     case 8, 9: host.failures = [:]
     case 10:
-      let freed = table.takeBackAll(of: process)
+      let freed = table.reclaimAll(of: process)
       #expect(freed == holders.values.count { $0 == process })
       // In the order in which it got them.
       comeBack(leaseOrder.filter { holders[$0] == process })
     case 11, 12, 13:
-      table.takeBack([port])
+      table.release([port])
       if holders[port] != nil { comeBack([port]) }
     default: try lease(to: process)
     }
@@ -180,7 +180,7 @@ private struct History {
     }
     // Were all processes and strangers gone, every port could be had, once.
     var copy = table
-    for process in processes { copy.takeBackAll(of: process) }
+    for process in processes { copy.reclaimAll(of: process) }
     let quiet = CountingHost()
     quiet.now = host.now + Self.pause
     var found: [UInt16] = []

@@ -11,8 +11,8 @@ import Testing
 
   @Test mutating func thePortThatHasBeenFreeForLongestIsFirst() throws {
     #expect(try drain(.a) == [100, 101, 102, 103, 104])
-    table.takeBack([102])
-    table.takeBack([100])
+    table.release([102])
+    table.release([100])
     #expect(try drain(.b) == [102, 100])
   }
 
@@ -21,15 +21,15 @@ import Testing
     #expect(try lease(.b) == 101)
     #expect(try lease(.a) == 102)
     #expect(table.portCount(of: .a) == 2)
-    #expect(table.takeBackAll(of: .a) == 2)
-    #expect(table.takeBackAll(of: .a) == 0)
+    #expect(table.reclaimAll(of: .a) == 2)
+    #expect(table.reclaimAll(of: .a) == 0)
     #expect(table.portCount(of: .a) == 0)
     #expect(try drain(.b) == [103, 104, 100, 102])
     #expect(table.usage == PoolUsage(ports: 5, leased: 5))
   }
 
   @Test mutating func aPortThatIsNotLeasedIsNotTakenBack() throws {
-    table.takeBack([100])
+    table.release([100])
     #expect(try drain(.a) == [100, 101, 102, 103, 104])
   }
 
@@ -37,7 +37,7 @@ import Testing
     for user in [7, 8, 7] as [UInt32] { _ = try lease(.a, user: user) }
     #expect(table.portCount(ofUser: 7) == 2)
     #expect(table.portCount(ofUser: 8) == 1)
-    table.takeBackAll(of: .a)
+    table.reclaimAll(of: .a)
     #expect(table.portCount(ofUser: 7) == 0)
   }
 
@@ -82,7 +82,7 @@ import Testing
     #expect(try drain(.b) == [100, 101, 102, 104])
     #expect(table.leases.filter { $0.lease.holder == .a }.map(\.port) == [103])
     #expect(table.portCount(ofUser: 7) == 1)
-    table.takeBackAll(of: .a)
+    table.reclaimAll(of: .a)
     #expect(try drain(.b) == [103])
   }
 
@@ -152,10 +152,10 @@ import Testing
       case 2, 3: host.statuses[port] = nil
       case 4:
         let count = leased.values.filter { $0 == process }.count
-        #expect(table.takeBackAll(of: process) == count)
+        #expect(table.reclaimAll(of: process) == count)
         leased = leased.filter { $0.value != process }
       case 5:
-        table.takeBack([port])
+        table.release([port])
         leased[port] = nil
       default:
         let isAnyFree = all.contains {
@@ -194,7 +194,7 @@ import Testing
 
   @Test mutating func portsThatDoNotSufficeKeepTheirTurns() throws {
     _ = try drain(.a)
-    table.takeBack([103, 100, 101])
+    table.release([103, 100, 101])
     host.statuses = [101: .inUse]
     // 101 might be free: only a look tells.
     #expect(try lease(.b, count: 3) == [])
@@ -225,7 +225,7 @@ import Testing
     table.restore(host.lease(.b), of: 101)
     #expect(try lease(.a, count: 3, isContiguous: true) == [102, 103, 104])
     #expect(try lease(.a, count: 2, isContiguous: true) == [])
-    table.takeBack([101])
+    table.release([101])
     #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])
   }
 
@@ -233,7 +233,7 @@ import Testing
     for expected in [[100, 101], [102, 103]] as [[UInt16]] {
       let row = try lease(.a, count: 2, isContiguous: true)
       #expect(row == expected)
-      table.takeBack(row)
+      table.release(row)
     }
     // The next one goes over the end, where there is none, and around it.
     #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])

@@ -89,10 +89,10 @@ extension Ledger {
       under: host, now: 1, deadline: Deadline(after: timeout))
   }
 
-  func giveBack(
+  func release(
     _ ports: [UInt16], of holder: ProcessIdentity
   ) throws(LeasingError) {
-    try giveBack(ports, of: holder, deadline: Deadline(after: .seconds(5)))
+    try release(ports, of: holder, deadline: Deadline(after: .seconds(5)))
   }
 
   /// Leases the whole pool, one by one, and returns the ports in the order in

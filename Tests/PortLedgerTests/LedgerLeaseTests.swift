@@ -49,11 +49,11 @@ import Testing
   @Test func onlyTheHolderGivesPortsBack() throws {
     let test = try TestLedger()
     _ = try test.ledger.drain(pool, to: .a)
-    try test.ledger.giveBack([25003, 25005], of: .b)
+    try test.ledger.release([25003, 25005], of: .b)
     #expect(
       try test.ledger.lease(pool, to: .b)
         == .exhausted(PoolUsage(ports: 10, leased: 10)))
-    try test.ledger.giveBack([25003, 25005, 30000], of: .a)
+    try test.ledger.release([25003, 25005, 30000], of: .a)
     #expect(try test.ledger.drain(pool, to: .b).sorted() == [25003, 25005])
   }
 
@@ -63,7 +63,7 @@ import Testing
     for _ in 0..<20 {
       guard case .leased(let more) = try test.reopened().lease(pool, to: .a)
       else { break }
-      try test.ledger.giveBack(more, of: .a)
+      try test.ledger.release(more, of: .a)
       ports += more
     }
     #expect(Set(ports.prefix(10)).count == 10)
@@ -258,7 +258,7 @@ import Testing
       let contents = try test.ledger.contents(
         isAlive: { _ in true }, deadline: Deadline(after: .seconds(5)))
       #expect(contents.leases.map(\.port) == ports.sorted())
-      try test.ledger.giveBack(ports, of: .a)
+      try test.ledger.release(ports, of: .a)
     }
   }
 
@@ -326,8 +326,8 @@ import Testing
     let cursor = UInt16(25000 + round)
     let seed = try test.reopened()
     _ = try seed.lease(PortPool([cursor...cursor]), to: .a)
-    try seed.giveBack([cursor], of: .a)
-    for port in pool.ranges[0] { try seed.giveBack([port], of: .b) }
+    try seed.release([cursor], of: .a)
+    for port in pool.ranges[0] { try seed.release([port], of: .b) }
     #expect(
       try seed.lease(pool, to: .a, count: 5, contiguous: true, on: host)
         == .leased([25005, 25006, 25007, 25008, 25009]))

@@ -67,7 +67,7 @@ private final class FuzzedServer {
     for index in clients.indices { disconnect(index) }
     // Whoever waits to be accepted is, when those before have gone, and what has
     // arrived is answered by and by.
-    for _ in 0..<100 where !server.clients.isEmpty { turn() }
+    for _ in 0..<100 where server.hasClients { turn() }
     for _ in 0..<6 { turn() }
     check()
   }
@@ -75,13 +75,13 @@ private final class FuzzedServer {
   /// What is true whatever clients do.
   private func check() {
     let counted = server.statistics
-    precondition(server.clients.isEmpty, "a client that has gone is kept")
+    precondition(!server.hasClients, "a client that has gone is kept")
     precondition(
       counted.clientRequestErrors + counted.deniedAllocations
         <= connections + lines,
       "a request is counted twice")
     precondition(
-      server.table.usage.leased <= counted.totalAllocations,
+      server.usage.leased <= counted.totalAllocations,
       "a port is leased that nobody got")
   }
 

@@ -3,24 +3,25 @@ import PortLeasing
 import PortProtocol
 import SystemPackage
 
-/// A client that is connected and that something is waited for from: the rest of
-/// its request, the next one, or that it takes its answer.
+/// A connected client that the server waits for: for the rest of its request, for
+/// its next one, or until it takes its answer.
 final class Client {
   let connection: UnixConnection
-  /// Who connected.
+  /// The process that connected.
   var peer: Peer
-  /// Where it stands among its user's.
-  var place = 0
+  /// Its index among its user's clients, in ``ConnectedClients``.
+  var index: Int?
   var reader: RequestReader
-  /// What it has not taken yet of what it was answered.
+  /// What is left of its answers to send.
   private var output: [UInt8] = []
-  /// What is left of a list that it asked for.
+  /// What is left to send of a list that it asked for.
   var list: List?
   /// What it is waited for.
   var awaited = Awaited.request
-  /// When it has to be done with what it is at.
+  /// Until when it must send its request or take its answer;
+  /// ``Connections/closeOverdue()`` enforces it.
   private(set) var deadline: Deadline
-  /// When what it has sent counts as a request of version 1, LF or not.
+  /// When what it has sent counts as a request of version 1 without LF.
   private var quietDeadline: Deadline?
   /// Whether a part of a request of version 2 has arrived.
   private var hasBegun = false
@@ -31,7 +32,8 @@ final class Client {
     case request
     /// Room for more of its answer, or for the next one.
     case room
-    /// Its turn to be sent the next part of a list: the server is at fault.
+    /// Its turn to be sent the next part of a list: the client waits for the
+    /// server.
     case turn
   }
 
@@ -47,10 +49,16 @@ final class Client {
 
   var user: UInt32 { peer.user }
 
-  /// What it has sent so far is no whole request.
+  /// What epoll reports it as.
+  var source: EventSource { .client(connection.raw.rawValue) }
+
+  /// Whether it is among the ``ConnectedClients``.
+  var isWaitedFor: Bool { index != nil }
+
+  /// Sets the deadline for the rest of an incomplete request.
   ///
-  /// The time for a request begins with its first byte, and that for the first
-  /// one with the connection; no byte that follows makes it longer.
+  /// The time for a request begins with its first byte, that for the first request
+  /// with the connection. Further bytes do not prolong it.
   func awaitRest(pause: Duration, timeout: Duration) {
     if reader.isEmpty {
       hasBegun = false
@@ -62,28 +70,27 @@ final class Client {
     }
   }
 
-  /// A request has arrived, or a part of its answer was taken: its time begins
-  /// anew.
-  func beginAnew(timeout: Duration) {
+  /// Restarts the client's time, because a request has arrived or a part of an
+  /// answer was taken.
+  func restartDeadline(timeout: Duration) {
     hasBegun = false
     deadline = Deadline(after: timeout)
   }
 
-  /// When something has to be done about it; `nil` where it waits for the
-  /// server.
-  var due: Deadline? {
+  /// When to check its deadlines; `nil` if it waits for the server.
+  var nextDeadline: Deadline? {
     if awaited == .turn { return nil }
     return quietDeadline.map { min($0, deadline) } ?? deadline
   }
 
-  /// Whether it has been answered and asks for nothing.
+  /// Whether all its requests have been answered.
   var isIdle: Bool {
     reader.speaksVersionTwo && reader.isEmpty && awaited == .request
   }
 
-  /// Answers, as far as the client takes it now; the rest follows with ``flush()``.
+  /// Sends as much of an answer as there is room for; ``flush()`` sends the rest.
   ///
-  /// - Throws: What `send(2)` says where the client is gone.
+  /// - Throws: What `send(2)` reports if the client has disconnected.
   func send(_ bytes: [UInt8]) throws(Errno) {
     if output.isEmpty {
       let count = try send(partOf: bytes)
@@ -94,7 +101,7 @@ final class Client {
     }
   }
 
-  /// Sends what there is room for.
+  /// Sends as much of the rest as there is room for.
   ///
   /// - Throws: As ``send(_:)``.
   func flush() throws(Errno) {
@@ -108,44 +115,19 @@ final class Client {
     }.get()
   }
 
-  /// Whether there are bytes that it has had no room for.
-  var hasUntakenBytes: Bool { !output.isEmpty }
+  /// Whether there was no room for a part of its answer.
+  var hasUnsentBytes: Bool { !output.isEmpty }
 }
 
-/// Who asks, and for which process.
+/// The process at the other end of a connection.
 struct Peer {
   let credentials: PeerCredentials
-  /// The process that connected, once it was looked up.
+  /// The process that connected, if it was identified.
   var identity: ProcessIdentity?
-  /// The same, for as long as the server knows it.
+  /// The same, for as long as it is registered.
   weak var process: KnownProcess?
-  /// Whether it had ended when it was looked up.
+  /// Whether it had ended when it was to be identified.
   var hasEnded = false
 
   var user: UInt32 { credentials.user }
-}
-
-/// Ports that were leased to a process.
-struct Grant {
-  let ports: [UInt16]
-  let holder: KnownProcess
-}
-
-/// A list that is sent in parts, so that a long one holds up nobody.
-struct List {
-  /// What is left of it.
-  enum Rest {
-    /// The leases from a port on.
-    case leases(from: Int)
-    /// The leases of these ports.
-    case leasesOf(ArraySlice<UInt16>)
-    /// These ranges of the pool.
-    case pool(ArraySlice<ClosedRange<UInt16>>)
-    /// Nothing.
-    case none
-  }
-
-  var rest: Rest
-  /// How many lines there have been.
-  var count = 0
 }

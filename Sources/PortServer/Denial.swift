@@ -61,7 +61,7 @@ extension Denial {
   }
 
   /// What an error of reading `/proc/PID/status` means.
-  init(readingStatusSays error: Errno) {
+  init(readingStatus error: Errno) {
     self.init(error, reading: "status")
   }
 

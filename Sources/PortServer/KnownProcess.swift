@@ -1,11 +1,12 @@
 import HostSystem
 import SystemPackage
 
-/// A process that has ports, or has asked for some; it is one object for as long
-/// as the server knows it.
+/// A process that has ports, or has asked for some.
+///
+/// It is one object for as long as it is registered.
 final class KnownProcess {
   private var process: ProcessHandle
-  /// Its pids in the pid namespaces that it is in, which never change.
+  /// Its pids in the pid namespaces that it is in; they never change.
   private var namespacePIDs: [Int32]?
 
   init(_ process: consuming ProcessHandle) {
@@ -16,12 +17,12 @@ final class KnownProcess {
 
   var pid: Int32 { identity.pid }
 
-  /// What turns readable when it ends; `nil` where nothing does.
+  /// What turns readable when it ends; `nil` if it has no pidfd.
   var raw: FileDescriptor? { process.raw }
 
   var hasEnded: Bool { process.hasEnded }
 
-  /// Has the process looked at in turn from now on.
+  /// Closes the pidfd: from now on the process is checked in turn.
   func closeDescriptor() {
     process.closeDescriptor()
   }
@@ -29,39 +30,37 @@ final class KnownProcess {
   /// The process's pid in every pid namespace that it is in, from this server's
   /// to the innermost.
   ///
-  /// - Returns: `nil` where it has ended.
-  /// - Throws: Where `/proc` does not say.
-  func pids() throws(Errno) -> [Int32]? {
+  /// - Returns: `nil` if it has ended.
+  /// - Throws: `broken` if `/proc` cannot tell.
+  func pids() throws(Denial) -> [Int32]? {
     if let namespacePIDs { return namespacePIDs }
     namespacePIDs = try details()?.namespacePIDs
     return namespacePIDs
   }
 
-  /// Whether a user may have ports leased to the process: whether it runs with
-  /// that user's rights now, or could.
+  /// Whether the process acts with a user's rights now, or could.
   ///
-  /// It may have changed its user since it was asked last (setuid(2)), so nothing
-  /// of this is remembered.
+  /// It may change its user at any time (setuid(2)), so the answer is not cached.
   ///
-  /// - Throws: Where `/proc` does not say.
-  func belongs(to user: UInt32) throws(Errno) -> Bool {
+  /// - Throws: `broken` if `/proc` cannot tell.
+  func belongs(to user: UInt32) throws(Denial) -> Bool {
     if HostSystem.process(pid, actsFor: user) { return !process.hasEnded }
     return try details()?.users.contains(user) ?? false
   }
 
-  /// What `/proc` says of the process now.
+  /// What `/proc` reports of the process now.
   ///
-  /// - Returns: `nil` where it has ended.
-  /// - Throws: What reading it says.
-  func details() throws(Errno) -> ProcessDetails? {
+  /// - Returns: `nil` if it has ended.
+  /// - Throws: `broken` if `/proc` cannot be read.
+  func details() throws(Denial) -> ProcessDetails? {
     let found: ProcessDetails
     do throws(Errno) {
       found = try ProcessDetails(ofProcess: pid)
     } catch {
       if process.hasEnded { return nil }
-      throw error
+      throw Denial(readingStatus: error)
     }
-    // It was read by number, and is the process's if that still has it.
+    // It was read by pid. If the process is alive, the pid is still its own.
     return process.hasEnded ? nil : found
   }
 }

@@ -1,10 +1,10 @@
 import HostSystem
 import SystemPackage
 
-/// The processes that the server knows, and how their ends are heard of.
+/// The registered processes, and how the server learns of their ends.
 ///
-/// A process has one pidfd, however many ports it has. Where there are more
-/// processes than descriptors, the rest is looked at in turn, by start time.
+/// A process has one pidfd, however many ports it has. If there are more processes
+/// than descriptors, the others are checked in turn, by start time.
 struct KnownProcesses: ~Copyable {
   private var byPID: [Int32: KnownProcess] = [:]
   /// The pidfds.
@@ -12,16 +12,18 @@ struct KnownProcesses: ~Copyable {
   private var watchedCount = 0
   /// How many pidfds there may be.
   private let descriptorLimit: Int
-  /// Those without a pidfd, and where each of them stands here.
+  /// The pids of processes without a pidfd, and the index of each.
   private var unwatched: [Int32] = []
   private var unwatchedIndices: [Int32: Int] = [:]
   private var nextUnwatched = 0
-  /// When those may be looked at again for a request.
-  private var nextLook: Deadline?
-  /// How many of them are looked at for one request, and how long not again then:
-  /// so a refusal has its bound.
-  private static let looks = 1024
-  private static let lookPause = Duration.milliseconds(100)
+  /// When a request may have those checked again.
+  private var nextCheck: Deadline?
+  /// How many of them one request checks, and how long the next request with checks
+  /// must wait.
+  ///
+  /// This bounds what a refusal costs.
+  private static let checkBatch = 1024
+  private static let checkPause = Duration.milliseconds(100)
 
   init(descriptorLimit: Int) throws(Errno) {
     ends = try EventQueue()
@@ -31,18 +33,17 @@ struct KnownProcesses: ~Copyable {
   /// What turns readable when a process ends.
   var raw: FileDescriptor { ends.raw }
 
-  /// Whether there is a descriptor left for one more.
+  /// Whether there is a descriptor for one more pidfd.
   var canWatchMore: Bool { watchedCount < descriptorLimit }
 
-  /// Whether there are some whose ends nobody reports.
+  /// Whether there are processes without a pidfd.
   var hasUnwatched: Bool { !unwatched.isEmpty }
 
   subscript(pid: Int32) -> KnownProcess? { byPID[pid] }
 
   /// Adds a process.
   ///
-  /// - Throws: Where its end cannot be reported; it is one of those that are
-  ///   looked at in turn then.
+  /// - Throws: What `epoll_ctl(2)` reports. The process is then checked in turn.
   mutating func add(_ process: KnownProcess) throws(Errno) {
     let pid = process.pid
     byPID[pid] = process
@@ -81,17 +82,17 @@ struct KnownProcesses: ~Copyable {
     guard let index = unwatchedIndices.removeValue(forKey: pid),
       let last = unwatched.popLast()
     else { return }
-    // The last one takes its place.
+    // The last one takes the freed index.
     if index < unwatched.count {
       unwatched[index] = last
       unwatchedIndices[last] = index
     }
   }
 
-  /// Takes out all those whose ends are reported and have come by now.
+  /// Removes all processes whose ends their pidfds report.
   ///
-  /// - Parameter body: Told of each.
-  /// - Throws: What `epoll_wait(2)` says.
+  /// - Parameter body: Called with each.
+  /// - Throws: What `epoll_wait(2)` reports.
   mutating func removeEnded(_ body: (KnownProcess) -> Void) throws(Errno) {
     var count: Int
     repeat {
@@ -105,27 +106,27 @@ struct KnownProcesses: ~Copyable {
     } while count == EventQueue.capacity
   }
 
-  /// Takes out those whose ends nobody reports and have come by now, unless that
-  /// was done just before.
+  /// Removes processes without a pidfd that have ended, unless it was called within
+  /// the last 100 ms.
   ///
-  /// At most 1,024 are looked at; where there are more, they take turns.
+  /// It checks at most 1,024 processes. If there are more, they take turns.
   ///
-  /// - Parameter body: Told of each.
-  /// - Returns: Whether there were any.
+  /// - Parameter body: Called with each that is removed.
+  /// - Returns: Whether any was removed.
   mutating func removeEndedUnwatched(_ body: (KnownProcess) -> Void) -> Bool {
-    guard hasUnwatched, nextLook?.hasPassed ?? true else { return false }
-    // So that none of them is passed over when another takes its place.
-    if unwatched.count <= Self.looks { nextUnwatched = 0 }
-    defer { nextLook = Deadline(after: Self.lookPause) }
-    return removeEnded(unwatched: Self.looks, body)
+    guard hasUnwatched, nextCheck?.hasPassed ?? true else { return false }
+    // Without this, one that takes a freed index could be skipped.
+    if unwatched.count <= Self.checkBatch { nextUnwatched = 0 }
+    defer { nextCheck = Deadline(after: Self.checkPause) }
+    return removeEnded(unwatched: Self.checkBatch, body)
   }
 
-  /// Takes out some of those whose ends nobody reports.
+  /// Removes processes without a pidfd that have ended.
   ///
   /// - Parameters:
-  ///   - limit: How many to look at, at most; they take turns.
-  ///   - body: Told of each that has ended.
-  /// - Returns: Whether there were any.
+  ///   - limit: How many to check at most; they take turns.
+  ///   - body: Called with each that is removed.
+  /// - Returns: Whether any was removed.
   @discardableResult
   mutating func removeEnded(
     unwatched limit: Int, _ body: (KnownProcess) -> Void

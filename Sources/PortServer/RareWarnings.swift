@@ -1,9 +1,9 @@
 import HostSystem
 import Logging
 
-/// Warnings that are said at most once a minute each, for what causes them may
-/// come with every request.
-struct RareWarnings {
+/// Warnings that are logged at most once a minute each, because every request can
+/// cause them.
+final class RareWarnings {
   enum Topic {
     case accept
     case broken
@@ -14,11 +14,14 @@ struct RareWarnings {
     case watching
   }
 
+  private let log: Logger
   private var silence: [Topic: Deadline] = [:]
 
-  mutating func say(
-    _ topic: Topic, to log: Logger, _ message: String
-  ) {
+  init(log: Logger) {
+    self.log = log
+  }
+
+  func say(_ topic: Topic, _ message: String) {
     if let silence = silence[topic], !silence.hasPassed { return }
     silence[topic] = Deadline(after: .seconds(60))
     log.warning("\(message)")

@@ -2,16 +2,14 @@ import PortProtocol
 
 /// What a server has done so far.
 struct ServerStatistics {
-  /// Requests that were none.
+  /// Malformed requests.
   var clientRequestErrors = 0
   /// Requests that got no port.
   private(set) var deniedAllocations = 0
-  /// The same by the reason.
+  /// The same, by reason.
   private var refusals: [VersionTwoError.Code: Int] = [:]
   /// How many ports the pool has.
   let portsManaged: Int
-  /// How many ports were looked at for the last request.
-  var portsCheckedForLastRequest = 0
   /// Ports that were leased and given to a client.
   var totalAllocations = 0
 
@@ -25,7 +23,7 @@ struct ServerStatistics {
     refusals[denial.code, default: 0] += 1
   }
 
-  /// How many requests got no port for each reason, one line a figure.
+  /// How many requests got no port for each reason, one figure a line.
   var refusalLines: [String] {
     [
       VersionTwoError.Code.exhausted, .noSuchProcess, .notPermitted, .limit,
@@ -33,14 +31,16 @@ struct ServerStatistics {
     ].map { "refused-\($0.name) \(refusals[$0, default: 0])" }
   }
 
-  /// One line a figure, by the original's names and in its order; the figure is
-  /// the last word.
-  var lines: [String] {
+  /// The original's figures, by its names and in its order, one a line.
+  ///
+  /// - Parameter portsChecked: How many ports were probed for the last request.
+  /// - Returns: The lines; the last word of each is the figure.
+  func lines(portsChecked: Int) -> [String] {
     [
       "client-request-errors \(clientRequestErrors)",
       "denied-allocations \(deniedAllocations)",
       "num-ports-managed \(portsManaged)",
-      "num-ports-checked-for-last-request \(portsCheckedForLastRequest)",
+      "num-ports-checked-for-last-request \(portsChecked)",
       "total-allocations \(totalAllocations)",
     ]
   }

@@ -240,7 +240,7 @@ import Testing
     #expect(Set(ports.compactMap { $0 }).count == 3)
     for path in [other, path] {
       try FileManager.default.removeItem(atPath: path)
-      try server.waitForLog("removed or replaced; it is back: \(path)")
+      try server.waitForLog("removed or replaced; it is restored: \(path)")
       #expect(try UnixClient(connectingTo: path).send("0\n") == ())
     }
     server.process.signal(SIGTERM)

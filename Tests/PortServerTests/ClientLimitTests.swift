@@ -28,8 +28,8 @@ import Testing
       server.logged.contains {
         $0.contains(
           "warning portserver: at most 16 clients are served at a time, not 100 "
-            + "(--max-clients), as this process may have only 64 descriptors "
-            + "open; let it have 232 ")
+            + "(--max-clients), because this process may have only 64 "
+            + "descriptors open; raise the limit to 232 ")
       })
     let enough = try RunningServer(
       pool: try unusedTestPool(1), descriptorLimit: 232,

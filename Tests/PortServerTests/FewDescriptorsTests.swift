@@ -107,7 +107,7 @@ import Testing
     let leases = try lease(20, from: server)
     leases[19].holder.end()
     try server.waitForLog(
-      "process \(leases[19].holder.pid) has ended; 1 ports back")
+      "process \(leases[19].holder.pid) has ended; reclaimed 1 ports")
     #expect(try server.lease(for: getpid()) == leases[19].port)
   }
 

@@ -135,7 +135,7 @@ import Testing
     #expect(try server.statistics()["client-request-errors"] == 1)
     #expect(
       server.logged.contains {
-        $0.contains("debug portserver: a client sent no request")
+        $0.contains("debug portserver: a client sent no valid request")
       } == isLogged)
     #expect(server.logged.contains { $0.contains("leased port") })
   }

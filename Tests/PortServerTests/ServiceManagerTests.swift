@@ -195,7 +195,7 @@ import Testing
     try running.waitForErrorLine("<5>listening on \(address), pid")
     let client = try UnixClient(connectingTo: address)
     try client.send("X\n")
-    try running.waitForErrorLine("<7>a client sent no request")
+    try running.waitForErrorLine("<7>a client sent no valid request")
     // Why it does not serve is an error.
     let failed = try start(own, "--pool", "15000").finish()
     #expect(failed.status == 1)

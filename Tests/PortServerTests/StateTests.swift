@@ -296,7 +296,7 @@ import Testing
 
     /// What the server says when it has put things right.
     var remedy: String {
-      self == .emptied ? "it is as it was again" : "it is back"
+      self == .emptied ? "it is repaired" : "it is restored"
     }
   }
 
@@ -357,7 +357,7 @@ import Testing
     // Well before the server looks after its files.
     try cutLedger(to: 0)
     #expect(try server.lease(for: holder.number) == Int(ports[1]))
-    try server.waitForLog("it is back")
+    try server.waitForLog("it is restored")
     server.end()
     let next = try start()
     #expect(next.logged.contains { $0.contains("2 leases kept, 0 of") })
@@ -375,7 +375,7 @@ import Testing
     }
     try limitFileSize("1")
     #expect(try server.lease(for: holder.number) == nil)
-    try server.waitForLog("it cannot be written down")
+    try server.waitForLog("the lease cannot be recorded")
     try limitFileSize("unlimited")
     #expect(try server.lease(for: holder.number) == Int(ports[1]))
     #expect(try server.statistics()["denied-allocations"] == 1)

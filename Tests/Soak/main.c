@@ -48,6 +48,9 @@ static socklen_t address_size;
 static int first_port = 18000, last_port = 18199;
 static int seconds = 10, clients = 100, kill_interval = 1500;
 static int max_ports = 4, life = 30, use_outsiders = 1;
+static long min_leases = 0, min_restarts = 0;
+// How much longer than `seconds` it may take to reach those, in milliseconds.
+static const int64_t patience = 120000;
 
 static void violation(const char *format, ...) {
   va_list arguments;
@@ -302,7 +305,9 @@ static void usage(void) {
   fprintf(stderr,
           "usage: soak --server PATH --state PATH --log PATH [--seconds N]\n"
           "            [--clients N] [--first PORT] [--last PORT]\n"
-          "            [--kill-every MILLISECONDS] [--no-outsiders]\n");
+          "            [--kill-every MILLISECONDS] [--no-outsiders]\n"
+          "            [--leases N] [--restarts N]: go on until there were so "
+          "many\n");
   exit(64);
 }
 
@@ -313,7 +318,8 @@ int main(int argc, char *argv[]) {
       {"log", 1, NULL, 'l'},       {"seconds", 1, NULL, 'n'},
       {"clients", 1, NULL, 'c'},   {"first", 1, NULL, 'f'},
       {"last", 1, NULL, 'e'},      {"kill-every", 1, NULL, 'k'},
-      {"no-outsiders", 0, NULL, 'o'}, {NULL, 0, NULL, 0}};
+      {"no-outsiders", 0, NULL, 'o'}, {"leases", 1, NULL, 'm'},
+      {"restarts", 1, NULL, 'r'},  {NULL, 0, NULL, 0}};
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
     switch (option) {
       case 's': server_path = optarg; break;
@@ -325,6 +331,8 @@ int main(int argc, char *argv[]) {
       case 'e': last_port = atoi(optarg); break;
       case 'k': kill_interval = atoi(optarg); break;
       case 'o': use_outsiders = 0; break;
+      case 'm': min_leases = atol(optarg); break;
+      case 'r': min_restarts = atol(optarg); break;
       default: usage();
     }
   if (!server_path || !state || !log || optind < argc || seconds < 1 ||
@@ -360,7 +368,10 @@ int main(int argc, char *argv[]) {
   unsigned seed = (unsigned)getpid();
   int64_t start = now_ms(), next_kill = start + kill_interval;
   int64_t next_stop = start + 700;
-  while (now_ms() < start + seconds * 1000) {
+  int64_t time_end = start + seconds * 1000;
+  while (now_ms() < time_end ||
+         ((shared->leases < min_leases || restarts < min_restarts) &&
+          now_ms() < time_end + patience)) {
     while (living < clients) {
       if (start_client(rand_r(&seed)) > 0) living++, started++;
     }

@@ -90,7 +90,7 @@ final class Connections {
     do {
       try events.watch(client.connection.raw, as: client.source)
     } catch {
-      warnings.say(.accept, "cannot wait for clients: \(error)")
+      warnings.say(.accept, "cannot wait for clients (epoll_ctl): \(error)")
       return
     }
     clients.add(client)

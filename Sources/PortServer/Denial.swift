@@ -3,30 +3,30 @@ import PortLeasing
 import PortProtocol
 import SystemPackage
 
-/// Why a process gets no port.
+/// Why a request for ports, or a return, is refused.
 enum Denial: Error {
-  /// What was asked for is no process that could have ports.
+  /// The process cannot hold ports.
   case noProcess
   /// There is no such process, or it has ended.
   case gone
-  /// Which process is meant cannot be told.
+  /// The process that the client means is unknown.
   case unknownNamespace
   /// It is another user's process.
   case notPermitted
-  /// The process would have more ports than it may have.
+  /// The process would have more ports than it may.
   case processLimit(Int)
   /// The user would have asked for more ports than it may.
   case userLimit(Int)
-  /// There are not enough ports left for what was asked for.
+  /// There are not enough ports left.
   case exhausted(PoolUsage, LeaseOrder)
-  /// Nobody has the port that is to be given back.
+  /// The port to return is not leased, or not to the process that was named.
   case notLeased(UInt16)
-  /// The port that is to be given back is another user's.
+  /// The port to return is another user's.
   case foreignLease(UInt16)
-  /// The system does not let the server do what it has to.
+  /// The system refuses what the server needs.
   case broken(String)
 
-  /// What whoever runs the server has to know, whatever the log's level.
+  /// A warning for the administrator, which the log has at every level.
   var warning: (topic: RareWarnings.Topic, text: String)? {
     switch self {
     case .exhausted(let usage, let order) where order.count == 1:
@@ -42,25 +42,27 @@ enum Denial: Error {
   }
 }
 
+// MARK: - Errors of the system
+
 extension Denial {
-  /// What it means that a process cannot be found, or not be waited for.
+  /// Why a process cannot be found or watched.
   init(_ error: ProcessHandleError) {
     switch error {
     case .kernelThread: self = .noProcess
     case .hidden: self = .broken(Self.hidden)
     case .foreignProc:
       self = .broken(
-        "/proc shows another pid namespace than this server's; mount it anew "
-          + "(mount -t proc proc /proc), and start this server again")
+        "/proc belongs to another pid namespace than this server; remount it "
+          + "(mount -t proc proc /proc) and restart this server")
     case .watching(let error):
       self = .broken(
-        "its end would not be told of (pidfd_open): \(error); allow this server "
-          + "that system call, which Linux has since 5.3")
+        "its end cannot be watched (pidfd_open): \(error); allow this server "
+          + "that system call (Linux 5.3 or later)")
     case .reading(let error): self.init(error, reading: "stat")
     }
   }
 
-  /// What an error of reading `/proc/PID/status` means.
+  /// Why `/proc/PID/status` cannot be read.
   init(readingStatus error: Errno) {
     self.init(error, reading: "status")
   }
@@ -70,29 +72,31 @@ extension Denial {
     case .permissionDenied: self = .broken(Self.hidden)
     case .resourceTemporarilyUnavailable:
       self = .broken(
-        "it becomes another program again and again, and \(file) in its /proc is "
-          + "not its own; ask again")
+        "it keeps executing other programs, so its /proc/PID/\(file) cannot be "
+          + "read; ask again")
     case .tooManyOpenFiles, .tooManyOpenFilesInSystem:
       self = .broken(
-        "\(file) in its /proc cannot be opened: \(error); raise the limit on open "
-          + "files (LimitNOFILE=, ulimit -n)")
+        "cannot open /proc/PID/\(file): \(error); raise the limit on open files "
+          + "(LimitNOFILE=, ulimit -n)")
     default:
       self = .broken(
-        "\(file) in its /proc cannot be read: \(error); mount /proc, or free what "
-          + "the system is short of")
+        "cannot read /proc/PID/\(file): \(error); mount /proc, or free what the "
+          + "system is short of")
     }
   }
 
   private static let hidden =
-    "/proc hides it (hidepid), so nobody could tell when it ends; run this "
-    + "server as a user that sees all processes"
+    "/proc hides it (hidepid), so its end cannot be watched; run this server as "
+    + "a user that sees all processes"
+}
 
-  /// What a client of version 2 is told.
-  var reply: VersionTwoError {
-    VersionTwoError(code, description)
-  }
+// MARK: - Replies
 
-  /// What a client of version 2 decides by.
+extension Denial: CustomStringConvertible {
+  /// The reply to a client of version 2.
+  var reply: VersionTwoError { VersionTwoError(code, description) }
+
+  /// The code of that reply.
   var code: VersionTwoError.Code {
     switch self {
     case .noProcess, .gone, .unknownNamespace: .noSuchProcess
@@ -103,16 +107,14 @@ extension Denial {
     case .broken: .failed
     }
   }
-}
 
-extension Denial: CustomStringConvertible {
   var description: String {
     switch self {
-    case .noProcess: "it is no process that could have ports"
+    case .noProcess: "the process cannot hold ports"
     case .gone: "there is no such process"
     case .unknownNamespace:
-      "the client is in another pid namespace or has ended, so which process "
-        + "it means cannot be told"
+      "the client is in another pid namespace or has ended, so the process that "
+        + "it means is unknown"
     case .notPermitted: "it is another user's process"
     case .processLimit(let limit):
       "it would have more than \(limit) ports (--max-ports-per-process)"

@@ -45,7 +45,7 @@ final class LeaseBook {
       outcome = try table.lease(
         lease, count: order.count, isContiguous: order.isContiguous, on: ports)
     } catch {
-      throw .broken("ports cannot be probed: \(error)")
+      throw .broken("ports cannot be probed (socket, bind): \(error)")
     }
     portsCheckedForLastRequest = outcome.portsChecked
     return outcome.ports

@@ -204,7 +204,7 @@ final class ProcessFinder {
     do {
       try processes.add(process)
     } catch {
-      warnings.say(.watching, "cannot watch processes: \(error)")
+      warnings.say(.watching, "cannot watch processes (epoll_ctl): \(error)")
     }
   }
 

@@ -5,41 +5,21 @@ import Testing
 
 /// What goes wrong around a server: it says so, and recovers by itself.
 @Suite(.alone) struct FaultTests {
-  /// Sets a limit of a running process; needs prlimit(1).
-  private func setLimit(
-    _ name: String, to value: String, of process: RunningCommand
-  ) throws {
-    let result = try Command(
-      "/usr/bin/env",
-      ["prlimit", "--pid", "\(process.pid)", "--\(name)=\(value):"]
-    ).run()
-    try #require(result.status == 0, "\(result.errors)")
-  }
-
-  /// The numbers that the next descriptors of a process get; it may have been
-  /// started with some that are of no concern here.
-  private func nextDescriptors(of process: RunningCommand) throws -> [Int] {
-    let used = try FileManager.default
-      .contentsOfDirectory(atPath: "/proc/\(process.pid)/fd")
-      .compactMap { Int($0) }
-    return (0..<1000).filter { !used.contains($0) }
-  }
-
   @Test func whereDescriptorsRunOutClientsWait() throws {
     let server = try RunningServer(pool: try unusedTestPool(9))
-    let next = try nextDescriptors(of: server.process)
+    let next = try server.process.nextDescriptors()
     // None for a client, and then one more each time: for the client, for a
     // pidfd, for a probe.
-    try setLimit("nofile", to: "\(next[0])", of: server.process)
+    try server.process.setLimit("nofile", to: next[0])
     let client = try UnixClient(connectingTo: server.address)
     try client.send("\(getpid())\n")
     try server.waitForLog("cannot accept clients: Too many open files")
     for more in 1...6 {
-      try setLimit("nofile", to: "\(next[more])", of: server.process)
+      try server.process.setLimit("nofile", to: next[more])
       // A port or a refusal, but an answer.
       _ = try server.lease(for: getpid())
     }
-    try setLimit("nofile", to: "1024", of: server.process)
+    try server.process.setLimit("nofile", to: 1024)
     _ = try client.receiveAll()
     var ports = try server.statistics()["total-allocations"] ?? 0
     while try server.lease(for: getpid()) != nil { ports += 1 }

@@ -220,7 +220,7 @@ struct ContainerTests {
   @Test func aPidThatIsAnotherProcesssOutHereIsRefused() throws {
     let innocent = try HolderProcess()
     #expect(cts_ask(server.address, innocent.number, 0, 1) == 0)
-    try server.waitForLog("which process it means cannot be told")
+    try server.waitForLog("the process that it means is unknown")
     #expect(try server.statistics()["denied-allocations"] == 1)
   }
 
@@ -316,6 +316,6 @@ struct ContainerTests {
     #expect(cts_ask(address, 0, 0, 0) == 0)
     #expect(cts_ask(address, 2, 0, 0) == 0)
     let line = try #require(try server.nextErrorLine())
-    #expect(line.contains("which process it means cannot be told"))
+    #expect(line.contains("the process that it means is unknown"))
   }
 }

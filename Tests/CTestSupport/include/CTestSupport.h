@@ -10,6 +10,10 @@
 /// where seccomp(2) is not to be had.
 int cts_forbid_ipv6(void);
 
+/// From now on pidfd_open(2) fails with EPERM in this process and its children.
+/// Returns -1 and sets `errno` if seccomp(2) is not available.
+int cts_forbid_pidfd_open(void);
+
 /// Puts the calling thread into a network namespace of its own, in which only
 /// loopback is up. Returns -1 and sets `errno` where that is not allowed.
 int cts_enter_network(void);

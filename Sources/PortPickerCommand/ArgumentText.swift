@@ -1,4 +1,5 @@
 import ArgumentParser
+import HostSystem
 import PortLeasing
 import PortPicker
 import PortProtocol
@@ -102,11 +103,7 @@ enum ArgumentText {
 /// - Parameter count: How many, the command's name included.
 /// - Throws: That one is not: repaired, it would name something else.
 func requireTextArguments(_ count: Int) throws(PortPickerError) {
-  for index in 0..<min(count, Int(CommandLine.argc)) {
-    guard let argument = CommandLine.unsafeArgv[index],
-      String(validatingCString: argument) == nil
-    else { continue }
-    throw PortPickerError(
-      .invalidArgument, "argument \(index) is not UTF-8; correct it")
-  }
+  guard let index = indexOfNonTextArgument(first: count) else { return }
+  throw PortPickerError(
+    .invalidArgument, "argument \(index) is not UTF-8; correct it")
 }

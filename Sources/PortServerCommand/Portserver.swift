@@ -285,6 +285,9 @@ struct Portserver: ParsableCommand {
 extension Portserver {
   static func main() {
     do {
+      if let index = indexOfNonTextArgument() {
+        throw ValidationError("argument \(index) is not UTF-8; correct it")
+      }
       var command = try parseAsRoot()
       try command.run()
     } catch let failure as Failure {

@@ -114,6 +114,20 @@ import Testing
       result.errors.contains("a path or @NAME of 1 to 107 bytes is expected"))
   }
 
+  @Test func anAddressThatIsNotUTF8IsRefused() throws {
+    // Repaired, it would be another name.
+    let result = try Command(
+      "/bin/sh",
+      [
+        "-c", "exec \"$0\" --no-state --address \"$(printf '@x\\377')\"",
+        Command.portserverPath,
+      ]
+    ).run()
+    #expect(result.status == 64)
+    #expect(
+      result.errors == "portserver: argument 3 is not UTF-8; correct it\n")
+  }
+
   @Test func aPathWithoutADirectoryIsRefused() throws {
     let result = try refusal(directory.file("nothing/socket"))
     #expect(result.status == 1)

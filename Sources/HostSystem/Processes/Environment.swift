@@ -19,3 +19,18 @@ package func environmentText(_ name: String) throws(Errno) -> String? {
   }
   return text
 }
+
+/// The index of the first of this process's arguments that is not UTF-8.
+///
+/// Swift repairs such an argument, and it would then name something else.
+///
+/// - Parameter count: How many arguments to check, the command's name included;
+///   `nil` for all.
+/// - Returns: `nil` if all are UTF-8.
+package func indexOfNonTextArgument(first count: Int? = nil) -> Int? {
+  let all = Int(CommandLine.argc)
+  return (0..<min(count ?? all, all)).first { index in
+    guard let argument = CommandLine.unsafeArgv[index] else { return false }
+    return String(validatingCString: argument) == nil
+  }
+}

@@ -3,7 +3,7 @@ package import HostSystem
 /// A socket that a server listens on.
 package final class Listener {
   var socket: UnixServerSocket
-  /// Whether the server hears of those who connect.
+  /// Whether epoll reports new clients.
   var isWatched = false
 
   package init(_ socket: consuming UnixServerSocket) {

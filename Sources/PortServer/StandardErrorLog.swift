@@ -1,12 +1,10 @@
 import HostSystem
 package import Logging
 
-/// A log on standard error that never makes its program wait: a line that
-/// nobody takes is dropped.
+/// A log on standard error that never blocks: a line that would block is dropped.
 ///
-/// Where standard error is systemd's journal, which knows the time and the
-/// program, a line is the message and begins with its priority (`<4>`,
-/// sd-daemon(3)).
+/// If standard error is systemd's journal, which adds the time and the program, a
+/// line is its priority (`<4>`, sd-daemon(3)) and the message.
 package struct StandardErrorLog: LogHandler {
   package var logLevel = Logger.Level.notice
   package var metadata: Logger.Metadata = [:]
@@ -31,7 +29,7 @@ package struct StandardErrorLog: LogHandler {
 }
 
 extension Logger.Level {
-  /// The priority that syslog(3) has for it.
+  /// The priority in syslog(3).
   package var priority: Int {
     switch self {
     case .trace, .debug: 7

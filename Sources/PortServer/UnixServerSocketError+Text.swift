@@ -5,19 +5,17 @@ extension UnixServerSocketError {
   package var text: String {
     switch self {
     case .inUse(let pid?):
-      "process \(pid) listens there; end it, or name another address in "
-        + "--address"
+      "process \(pid) listens there; end it, or choose another --address"
     case .inUse(nil):
-      "another process listens there; end it, or name another address in "
-        + "--address"
+      "another process listens there; end it, or choose another --address"
     case .notASocket:
-      "there is a file that is no socket; remove it, or name another path in "
-        + "--address"
+      "the path names a file that is not a socket; remove it, or choose another "
+        + "path in --address"
     case .notListening:
-      "it is no listening unix stream socket; correct ListenStream in the "
+      "it is not a listening unix stream socket; correct ListenStream in the "
         + "socket unit"
     case .system(let errno):
-      "\(errno); name an address in --address that this user may make"
+      "\(errno); choose an --address that this user may create"
     }
   }
 }

@@ -4,10 +4,11 @@ import PortLeasing
 import PortLedger
 
 extension PortPool {
-  /// Shows other servers these ports, and says which of them others lease, too.
+  /// Announces these ports to other servers, and warns of those that others lease
+  /// too.
   ///
-  /// - Returns: What shows them, for as long as it lives; `nil` where the system
-  ///   does not let it.
+  /// - Returns: The announcement, which lasts as long as this value; `nil` if the
+  ///   system does not allow it.
   func announce(in log: Logger) -> AbstractMarker? {
     let own = PoolMarker(of: self)
     let marker: AbstractMarker?
@@ -17,27 +18,28 @@ extension PortPool {
       log.debug("other servers cannot see these ports: \(error)")
       marker = nil
     }
-    // Of two servers that start together, one sees the other.
+    // Of two servers that start at the same time, at least one sees the other.
     for other in PoolMarker.all() where other != own {
       let shared = intersection(other.pool)
       if shared.isEmpty { continue }
       log.warning(
         """
-        another port server, \(other.process), leases \(shared.summary), too, so \
-        two processes may get the same port; name others in --pool
+        another port server, \(other.process), leases \(shared.summary) too, so \
+        two processes may get the same port; choose other ports in --pool
         """)
     }
     return marker
   }
 
-  /// Says which of the ports the kernel treats in a way of its own.
+  /// Warns of ports that the kernel may use itself, or reserves for privileged
+  /// processes.
   func warn(of kernel: KernelPorts, in log: Logger) {
     let shared = intersection(kernel.handedOut)
     if !shared.isEmpty {
       log.warning(
         """
         the kernel gives \(shared.summary) to other programs' connections, so \
-        they may be in use; name others in --pool, or add them to \
+        they may be in use; choose other ports in --pool, or add these to \
         net.ipv4.ip_local_reserved_ports
         """)
     }
@@ -51,7 +53,7 @@ extension PortPool {
       log.warning(
         """
         \(privileged.summary) need a privilege that this process does not \
-        have, so they are never leased; name others in --pool, or lower \
+        have, so they are never leased; choose other ports in --pool, or lower \
         net.ipv4.ip_unprivileged_port_start
         """)
     }

@@ -14,19 +14,18 @@ struct Portserver: ParsableCommand {
     commandName: "portserver",
     abstract: "Lease the ports of this host to processes until they end.",
     discussion: """
-      Whoever needs a port asks here and gets one that nobody else has. It \
-      comes back by itself when the process that it is for has ended.
+      A client that asks for a port gets one that no other process has. The \
+      port is free again when the process that it was leased to ends.
 
         portserver &
         export PORTSERVER_ADDRESS=@unittest-portserver
         portpicker $$
 
-      It stays in the foreground and logs on standard error. SIGUSR1 logs \
-      statistics; SIGINT, SIGTERM and SIGHUP end it. systemd may hand it its \
-      sockets.
+      The server stays in the foreground and logs on standard error. SIGUSR1 \
+      logs statistics; SIGINT, SIGTERM and SIGHUP end the server. systemd can \
+      pass it sockets.
 
-      Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no \
-      sense.
+      Exit status: 0; 1 if it cannot serve; 64 if an argument is invalid.
       """,
     version: "portserver \(portPickerVersion)")
 
@@ -47,8 +46,8 @@ struct Portserver: ParsableCommand {
     help: ArgumentHelp(
       """
       Where to listen: the path of a unix socket, or @NAME in the abstract \
-      namespace; several if repeated. (default: \(Self.defaultAddress), or the \
-      sockets that systemd hands over)
+      namespace. Can be repeated. (default: \(Self.defaultAddress), or the \
+      sockets that systemd passes)
       """, valueName: "ADDRESS"), completion: .file())
   var address: [String] = []
 
@@ -64,16 +63,16 @@ struct Portserver: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      The file in which leases are written down, so that they outlive this \
-      server: an absolute path. (default: one for the first address, in \
+      The file that records the leases, so that they survive a restart: an \
+      absolute path. (default: one for the first address, in \
       $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
       """, valueName: "PATH"), completion: .file())
   var state: String?
 
-  @Flag(help: "Write no leases down: they end with this server.")
+  @Flag(help: "Record no leases: they end with the server.")
   var noState = false
 
-  @Flag(help: "Lease ports to other users' processes, too, for everybody.")
+  @Flag(help: "Let every user have ports leased to other users' processes.")
   var allowForeignPids = false
 
   @Option(
@@ -84,27 +83,27 @@ struct Portserver: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How many ports a user may have asked for. (default: no limit)",
+      "How many leased ports a user may have asked for. (default: no limit)",
       valueName: "N"))
   var maxPortsPerUser: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How many clients are served at a time; further ones wait.",
+      "How many clients are served at a time; others wait.",
       valueName: "N"))
   var maxClients = 1024
 
   @Option(
     help: ArgumentHelp(
       """
-      How many of them may be a user's; then others of the same user's make \
-      room. (default: a quarter)
+      How many of them may be one user's; one more closes another of that \
+      user. (default: a quarter)
       """, valueName: "N"))
   var maxClientsPerUser: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How long a client may take to send its request.", valueName: "SECONDS"))
+      "How long a client may take to send a request.", valueName: "SECONDS"))
   var clientTimeout = 5.0
 
   @Flag(help: "Log each lease.")
@@ -115,13 +114,13 @@ struct Portserver: ParsableCommand {
 
   static let defaultAddress = "@unittest-portserver"
 
-  /// The permissions of a file, written in octal as chmod(1) takes them.
+  /// Reads the permissions of a file in octal, as chmod(1) takes them.
   private static func fileMode(_ text: String) throws -> UInt32 {
     guard text.allSatisfy({ ("0"..."7").contains($0) }),
       let mode = UInt32(text, radix: 8), mode <= 0o777
     else {
       throw ValidationError(
-        "permissions in octal are expected, 0 to 777, such as 660")
+        "expected permissions in octal, 0 to 777, such as 660")
     }
     return mode
   }
@@ -132,13 +131,13 @@ struct Portserver: ParsableCommand {
       ("--max-ports-per-user", maxPortsPerUser), ("--max-clients", maxClients),
       ("--max-clients-per-user", maxClientsPerUser),
     ] where value.map({ $0 < 1 }) ?? false {
-      throw ValidationError("\(name) has to be 1 or more")
+      throw ValidationError("\(name) must be 1 or more")
     }
     guard clientTimeout > 0, clientTimeout <= 1e9 else {
-      throw ValidationError("--client-timeout has to be above 0")
+      throw ValidationError("--client-timeout must be above 0")
     }
     if noState, state != nil {
-      throw ValidationError("--state and --no-state exclude each other")
+      throw ValidationError("--state and --no-state cannot be combined")
     }
   }
 
@@ -151,8 +150,8 @@ struct Portserver: ParsableCommand {
     let ports = PortPool(parsing: pool) { log.error("left out: \($0)") }
     if ports.isEmpty {
       throw Failure(
-        "'\(pool)' names no port; ports and ranges within 1-65535 are "
-          + "expected in --pool, such as 15000-24999")
+        "--pool '\(pool)' names no port; expected ports and ranges within "
+          + "1-65535, such as 15000-24999")
     }
     ports.warn(of: .current(), in: log)
     let listeners = try listen(log)
@@ -202,7 +201,7 @@ struct Portserver: ParsableCommand {
     do {
       context = try .current()
     } catch {
-      throw Failure("/proc cannot be read: \(error); mount it")
+      throw Failure("cannot read /proc: \(error); mount it")
     }
     do throws(LeasingError) {
       let location =
@@ -233,7 +232,7 @@ struct Portserver: ParsableCommand {
       inherited = try ServiceManager.takeSockets()
     } catch {
       throw Failure(
-        "LISTEN_FDS names sockets that are not there: \(error); start it "
+        "LISTEN_FDS names sockets that do not exist: \(error); start the server "
           + "through its socket unit, or unset LISTEN_FDS")
     }
     if !inherited.isEmpty { return try adopt(inherited, log) }
@@ -241,8 +240,8 @@ struct Portserver: ParsableCommand {
     for text in address.isEmpty ? [Self.defaultAddress] : address {
       guard let address = UnixAddress(text) else {
         throw ValidationError(
-          "the address '\(text)' is no address: a path or @NAME of 1 to "
-            + "\(UnixAddress.maximumLength) bytes is expected")
+          "the address '\(text)' is invalid; expected a path or @NAME of 1 to "
+            + "\(UnixAddress.maximumLength) bytes")
       }
       if !addresses.contains(address) { addresses.append(address) }
     }
@@ -274,8 +273,8 @@ struct Portserver: ParsableCommand {
     for address in address where !used.contains(address) {
       log.warning(
         """
-        systemd's sockets are used, which listen on \
-        \(used.joined(separator: " and ")), not on \(address)
+        not listening on \(address), but on systemd's sockets: \
+        \(used.joined(separator: " and "))
         """)
     }
     return listeners
@@ -299,7 +298,7 @@ extension Portserver {
       exitProcess(with: 1)
     } catch {
       let code = exitCode(for: error)
-      // That is how --help and --version end.
+      // --help and --version end here.
       if code == .success { exit(withError: error) }
       complain(message(for: error), as: "portserver")
       exitProcess(with: code.rawValue)

@@ -118,7 +118,7 @@ import Testing
       other.logged.contains {
         $0.contains("warning")
           && $0.contains("port server, process \(one.process.pid), leases")
-          && $0.contains("leases \(ports[2]), too")
+          && $0.contains("leases \(ports[2]) too")
       })
     #expect(
       !one.logged.contains { $0.contains("process \(other.process.pid),") })

@@ -91,7 +91,7 @@ import Testing
   func aModeThatIsNoneIsRefused(text: String) throws {
     let result = try refusal(path, ["--socket-mode", text])
     #expect(result.status == 64)
-    #expect(result.errors.contains("permissions in octal are expected"))
+    #expect(result.errors.contains("expected permissions in octal"))
   }
 
   @Test func anAddressMayBeAsLongAsTheKernelTakes() throws {
@@ -111,7 +111,7 @@ import Testing
     let result = try refusal(address)
     #expect(result.status == 64)
     #expect(
-      result.errors.contains("a path or @NAME of 1 to 107 bytes is expected"))
+      result.errors.contains("expected a path or @NAME of 1 to 107 bytes"))
   }
 
   @Test func anAddressThatIsNotUTF8IsRefused() throws {
@@ -142,8 +142,8 @@ import Testing
       #expect(
         result.errors
           == "portserver: cannot listen on '\(address)': process "
-          + "\(server.process.pid) listens there; end it, or name another "
-          + "address in --address\n")
+          + "\(server.process.pid) listens there; end it, or choose another "
+          + "--address\n")
       #expect(try server.lease(for: getpid()) != nil)
     }
   }
@@ -159,7 +159,8 @@ import Testing
     try Data("precious".utf8).write(to: URL(fileURLWithPath: path))
     let result = try refusal(path)
     #expect(result.status == 1)
-    #expect(result.errors.contains("there is a file that is no socket"))
+    #expect(
+      result.errors.contains("the path names a file that is not a socket"))
     #expect(
       try Data(contentsOf: URL(fileURLWithPath: path)) == Data("precious".utf8))
   }

@@ -55,8 +55,8 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.errors.hasSuffix(
-        "portserver: '\(pool)' names no port; ports and ranges within 1-65535 "
-          + "are expected in --pool, such as 15000-24999\n"))
+        "portserver: --pool '\(pool)' names no port; expected ports and ranges "
+          + "within 1-65535, such as 15000-24999\n"))
   }
 
   @Test func portsThatTheKernelHandsOutAreWarnedOf() throws {
@@ -172,17 +172,18 @@ import Testing
   private let help = """
     OVERVIEW: Lease the ports of this host to processes until they end.
 
-    Whoever needs a port asks here and gets one that nobody else has. It comes back
-    by itself when the process that it is for has ended.
+    A client that asks for a port gets one that no other process has. The port is
+    free again when the process that it was leased to ends.
 
       portserver &
       export PORTSERVER_ADDRESS=@unittest-portserver
       portpicker $$
 
-    It stays in the foreground and logs on standard error. SIGUSR1 logs statistics;
-    SIGINT, SIGTERM and SIGHUP end it. systemd may hand it its sockets.
+    The server stays in the foreground and logs on standard error. SIGUSR1 logs
+    statistics; SIGINT, SIGTERM and SIGHUP end the server. systemd can pass it
+    sockets.
 
-    Exit status: 0, or 1 if it cannot serve, or 64 if an argument makes no sense.
+    Exit status: 0; 1 if it cannot serve; 64 if an argument is invalid.
 
     USAGE: portserver <options>
 
@@ -192,30 +193,30 @@ import Testing
                               15000-19999,30000. (default: 15000-24999)
       --address, --portserver_address, --portserver_unix_socket_address <ADDRESS>
                               Where to listen: the path of a unix socket, or @NAME
-                              in the abstract namespace; several if repeated.
-                              (default: @unittest-portserver, or the sockets that
-                              systemd hands over)
+                              in the abstract namespace. Can be repeated. (default:
+                              @unittest-portserver, or the sockets that systemd
+                              passes)
       --socket-mode <MODE>    The permissions of the socket file, in octal.
                               (default: 666)
-      --state <PATH>          The file in which leases are written down, so that
-                              they outlive this server: an absolute path. (default:
-                              one for the first address, in $RUNTIME_DIRECTORY or
+      --state <PATH>          The file that records the leases, so that they
+                              survive a restart: an absolute path. (default: one
+                              for the first address, in $RUNTIME_DIRECTORY or
                               /dev/shm/portpicker-UID)
-      --no-state              Write no leases down: they end with this server.
-      --allow-foreign-pids    Lease ports to other users' processes, too, for
-                              everybody.
+      --no-state              Record no leases: they end with the server.
+      --allow-foreign-pids    Let every user have ports leased to other users'
+                              processes.
       --max-ports-per-process <N>
                               How many ports a process may have. (default: no limit)
       --max-ports-per-user <N>
-                              How many ports a user may have asked for. (default:
-                              no limit)
-      --max-clients <N>       How many clients are served at a time; further ones
-                              wait. (default: 1024)
+                              How many leased ports a user may have asked for.
+                              (default: no limit)
+      --max-clients <N>       How many clients are served at a time; others wait.
+                              (default: 1024)
       --max-clients-per-user <N>
-                              How many of them may be a user's; then others of the
-                              same user's make room. (default: a quarter)
+                              How many of them may be one user's; one more closes
+                              another of that user. (default: a quarter)
       --client-timeout <SECONDS>
-                              How long a client may take to send its request.
+                              How long a client may take to send a request.
                               (default: 5.0)
       --verbose               Log each lease.
       --debug                 Log everything.

@@ -93,13 +93,13 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.errors.hasSuffix(
-        "portserver: cannot use systemd's socket: it is no listening unix "
+        "portserver: cannot use systemd's socket: it is not a listening unix "
           + "stream socket; correct ListenStream in the socket unit\n"))
   }
 
   @Test(arguments: [
-    ("1", "3</dev/null", "no listening unix stream socket"),
-    ("2", "3</dev/null 4</dev/null", "no listening unix stream socket"),
+    ("1", "3</dev/null", "not a listening unix stream socket"),
+    ("2", "3</dev/null 4</dev/null", "not a listening unix stream socket"),
   ])
   func whatIsNoSocketForItIsRefused(
     count: String, redirection: String, message: String

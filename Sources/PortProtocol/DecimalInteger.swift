@@ -1,9 +1,10 @@
-/// Reads a whole number as Python's `int()` does, which is what the original
-/// and its clients have always used on both ends of the protocol: blanks
-/// around it, a sign, zeros in front and single underscores between digits are
-/// all taken (Python Language Reference, "Integer literals").
+/// Reads an integer as Python's `int()` does, which the original uses at both ends
+/// of the protocol.
 ///
-/// - Returns: `nil` where the bytes are no such number or it does not fit.
+/// It accepts surrounding whitespace, a sign, leading zeros, and single underscores
+/// between digits (Python Language Reference, "Integer literals").
+///
+/// - Returns: `nil` if the bytes are not such an integer, or it does not fit.
 package func decimalInteger(_ bytes: some BidirectionalCollection<UInt8>)
   -> Int?
 {
@@ -32,6 +33,21 @@ package func decimalInteger(_ bytes: some BidirectionalCollection<UInt8>)
     follows = true
   }
   return follows ? value : nil
+}
+
+extension FixedWidthInteger {
+  /// Reads an integer that consists of decimal digits alone.
+  init?(digits: some BidirectionalCollection<UInt8>) {
+    guard digits.allSatisfy({ (.zero...(.nine)).contains($0) }),
+      let value = decimalInteger(digits)
+    else { return nil }
+    self.init(exactly: value)
+  }
+
+  /// Reads an integer that consists of decimal digits alone.
+  init?(digits: some StringProtocol) {
+    self.init(digits: Array(digits.utf8))
+  }
 }
 
 extension UInt8 {

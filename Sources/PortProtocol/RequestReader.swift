@@ -1,44 +1,44 @@
-/// Puts together what a client sends to a port server, piece by piece, until
-/// there is a request.
+/// Assembles requests from the pieces that a client sends.
 ///
-/// It keeps no more than a request may have and what arrived together with it.
+/// It stores at most as many bytes as a request may have, and the piece in which the
+/// last of them arrived.
 package struct RequestReader {
-  /// What has arrived and not been taken yet.
+  /// What has arrived and is not part of a request that was returned.
   private var bytes: [UInt8] = []
-  /// Whether the client has begun a line of version 2; everything that follows
-  /// is version 2 then.
+  /// Whether the client has begun a line of version 2; all that follows is version 2
+  /// then.
   package private(set) var speaksVersionTwo = false
 
   package init() {}
 
-  /// How many bytes to receive at a time: as many as the longest request has.
+  /// How many bytes to receive at a time: the length of the longest request.
   package static let pieceLength = VersionTwoRequest.maximumLineLength
 
   /// What to do after a piece has arrived.
   package enum Step: Hashable, Sendable {
-    /// There is a request of version 1: answer it and close.
+    /// A request of version 1: answer it and close.
     case versionOne(VersionOneRequest)
-    /// There is a request of version 2, or a line that is none: answer it and
-    /// call ``RequestReader/next()``.
+    /// A request of version 2, or a malformed line: answer it and call
+    /// ``RequestReader/next()``.
     case versionTwo(Result<VersionTwoRequest, VersionTwoError>)
-    /// Nothing that follows can be understood: answer with the error and close.
+    /// Nothing that follows can be read: answer with the error and close.
     case broken(VersionTwoError)
-    /// What has come is no request, and nothing can make it one: close.
+    /// What has arrived cannot become a request of version 1: close.
     case malformed
-    /// More has to come. If nothing does for a while, or ever, call
+    /// A part of a request. If nothing more arrives, call
     /// ``RequestReader/finish()``.
     case incomplete
-    /// The client is done.
+    /// The client has sent its last request.
     case end
   }
 
-  /// Whether nothing has arrived that was not taken.
+  /// Whether no part of a request is stored.
   package var isEmpty: Bool { bytes.isEmpty }
 
-  /// Takes a piece.
+  /// Adds a piece.
   ///
-  /// A request of version 1 ends with LF. Blanks, line ends among them, may
-  /// stand in front of it, as they may wherever Python's `int()` reads a number.
+  /// A request of version 1 ends with LF. Whitespace, including line ends, may precede
+  /// it, as Python's `int()` allows.
   ///
   /// - Parameter piece: At most ``pieceLength`` bytes.
   /// - Returns: What to do.
@@ -47,14 +47,14 @@ package struct RequestReader {
       guard bytes.count + piece.count <= VersionOneRequest.maximumLength else {
         return .malformed
       }
-      // Nearly always the request is whole.
+      // The usual case: the request is whole.
       if bytes.isEmpty, let step = Self.versionOneStep(piece) { return step }
     }
     bytes += piece
     return next()
   }
 
-  /// Looks whether what has arrived has another request in it.
+  /// Checks whether another request has arrived.
   package mutating func next() -> Step {
     if !speaksVersionTwo {
       guard Self.isVersionTwo(bytes.first) else {
@@ -78,10 +78,10 @@ package struct RequestReader {
     }
   }
 
-  /// Nothing more will come.
+  /// Reads what has arrived as the client's last request.
   ///
-  /// Some clients of version 1 send no LF: what has arrived is the request then.
-  /// A line of version 2 that is cut short may have meant anything.
+  /// Some clients of version 1 send no LF. A line of version 2 without LF is
+  /// malformed: it may be cut short.
   package func finish() -> Step {
     if !speaksVersionTwo {
       return bytes.withUnsafeBytes(VersionOneRequest.init(parsing:))
@@ -94,7 +94,7 @@ package struct RequestReader {
     first.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) } ?? false
   }
 
-  /// - Returns: `nil` where more has to come.
+  /// - Returns: `nil` if the request is incomplete.
   private static func versionOneStep(_ bytes: UnsafeRawBufferPointer) -> Step? {
     guard
       let start = bytes.firstIndex(where: { !$0.isBlank }),

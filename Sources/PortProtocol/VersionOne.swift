@@ -1,4 +1,4 @@
-/// A request of protocol version 1, the original's: `PID`, LF.
+/// A request of version 1 of the protocol, the original's: `PID`, LF.
 ///
 /// The server answers with a port or closes the connection.
 package struct VersionOneRequest: Hashable, Sendable {
@@ -9,16 +9,13 @@ package struct VersionOneRequest: Hashable, Sendable {
     self.pid = pid
   }
 
-  /// How many bytes a request may have, its end included; what goes beyond is
-  /// no request.
-  ///
-  /// It is the original's limit.
+  /// How many bytes a request may have, including LF: the original's limit.
   package static let maximumLength = 20
 
-  /// Reads a request; `nil` where it is none.
+  /// Reads a request; `nil` if it is malformed.
   ///
-  /// A number that no pid can have becomes one that no process has; one that
-  /// does not even fit into 64 bits is none.
+  /// A number that no pid can have becomes a pid that no process has. One that does
+  /// not fit into 64 bits is malformed.
   init?(parsing bytes: UnsafeRawBufferPointer) {
     guard let number = decimalInteger(bytes) else { return nil }
     pid = Int32(clamping: number)
@@ -32,9 +29,9 @@ package struct VersionOneRequest: Hashable, Sendable {
 package enum VersionOneReply: Hashable, Sendable {
   /// `PORT`, LF.
   case port(UInt16)
-  /// The connection was closed with nothing sent; some servers say `0`.
+  /// The connection was closed with nothing sent; some servers send `0`.
   case refused
-  /// Something that is no port, or a line that was cut short.
+  /// Not a port, or a line that was cut short.
   case malformed
 
   /// Calls `body` with the bytes that a server sends with a port.
@@ -54,18 +51,16 @@ package enum VersionOneReply: Hashable, Sendable {
     }
   }
 
-  /// How long a reply can be; a server that sends more without ending its
-  /// line is not one of ours.
+  /// How many bytes of a reply to read, if no LF comes.
   package static let maximumLength = 1024
 
-  /// Reads an answer, or nothing as long as more has to come.
+  /// Reads a reply; `nil` if it is incomplete.
   ///
-  /// A line that the connection's end cut short is malformed: `150` may be
-  /// what is left of `15000`.
+  /// A line without LF is malformed: `150` may be what is left of `15000`.
   ///
   /// - Parameters:
   ///   - bytes: What has arrived.
-  ///   - isComplete: Whether nothing more can come.
+  ///   - isComplete: Whether the connection has ended.
   package init?(_ bytes: [UInt8], isComplete: Bool) {
     guard let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
       if bytes.count >= Self.maximumLength {

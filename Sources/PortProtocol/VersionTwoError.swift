@@ -1,9 +1,8 @@
-/// Why a server does not do what it was asked for by version 2 of the protocol:
-/// `error CODE what is wrong, in words`.
+/// An error reply of version 2 of the protocol: `error CODE TEXT`.
 package struct VersionTwoError: Error, Hashable, Sendable {
-  /// What happened, for programs.
+  /// The kind of error, for programs.
   package let code: Code
-  /// What is wrong, in words, in one line.
+  /// What is wrong, for people, in one line.
   package let text: String
 
   package init(_ code: Code, _ text: String) {
@@ -15,7 +14,7 @@ package struct VersionTwoError: Error, Hashable, Sendable {
     VersionTwoError(.malformed, text)
   }
 
-  /// A kind of refusal; servers may have more.
+  /// A kind of error; later servers may have others.
   package struct Code: Hashable, Sendable {
     package let name: String
 
@@ -23,35 +22,36 @@ package struct VersionTwoError: Error, Hashable, Sendable {
       self.name = name
     }
 
-    /// The line is no request: too long, cut short, or with words in it that do
-    /// not belong there.
+    /// The line is not a request: it is too long, is cut short, or has a word that is
+    /// invalid there.
     package static let malformed = Code("malformed")
-    /// The line begins with a word that stands for nothing.
+    /// The first word of the line is not the name of a request.
     package static let unknownRequest = Code("unknown-request")
-    /// There is no such process, it has ended, or it cannot be told.
+    /// There is no such process, it has ended, or it is unknown which one is meant.
     package static let noSuchProcess = Code("no-such-process")
     /// The process, or the lease, is another user's.
     package static let notPermitted = Code("not-permitted")
-    /// The process or the user has as many ports as it may have.
+    /// The process, or the user, would have more ports than it may.
     package static let limit = Code("limit")
-    /// The pool has not enough ports left, or not in a row.
+    /// The pool has not enough ports left, or not enough in a row.
     package static let exhausted = Code("exhausted")
-    /// Nobody has the port.
+    /// The port is not leased, or not to the process that was named.
     package static let notLeased = Code("not-leased")
-    /// It is more than fits into a request.
+    /// The request names, or asks for, more ports than fit into a line.
     package static let tooMany = Code("too-many")
-    /// The system does not let the server do it.
+    /// The system refuses what the server needs.
     package static let failed = Code("failed")
   }
 
-  /// The bytes that a server sends: ASCII, within the limit for a line.
+  /// The line that a server sends: ASCII, within the limit.
   package var bytes: [UInt8] {
     asciiLine("error \(code.name) \(text)")
   }
 }
 
-/// A line of printable ASCII that is no longer than a line may be, its LF
-/// included; `?` stands for what is neither.
+/// A line of printable ASCII with its LF.
+///
+/// Other characters become `?`; what exceeds the limit for a line is cut off.
 package func asciiLine(_ text: String) -> [UInt8] {
   var line: [UInt8] = []
   line.reserveCapacity(text.utf8.count + 1)

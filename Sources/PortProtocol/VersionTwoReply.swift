@@ -1,16 +1,16 @@
-/// A line that a server answers with by version 2 of the protocol.
+/// A line of a reply of version 2 of the protocol.
 package enum VersionTwoReply: Hashable, Sendable {
-  /// `ok` and more words: the request is done.
+  /// `ok` and more words: the server has done what the request asks for.
   case ok([String])
-  /// `error`: it is not.
+  /// `error`: it has not.
   case error(VersionTwoError)
-  /// A line of a list, which `ok` and the number of its lines end.
+  /// A line of a list. `ok` and the number of lines end the list.
   case item(String)
 
   /// Reads a line, without its LF.
   ///
-  /// What is not printable ASCII, and so not of the protocol, becomes `?`: the
-  /// words may end up on a terminal.
+  /// Bytes that are not printable ASCII, which the protocol does not have, become
+  /// `?`: the words may reach a terminal.
   package init(parsing line: some Sequence<UInt8>) {
     let bytes = line.map {
       (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?")
@@ -29,8 +29,7 @@ package enum VersionTwoReply: Hashable, Sendable {
     }
   }
 
-  /// The bytes of a line that says that ports were leased, at most as many as a
-  /// request can ask for.
+  /// The reply to `lease`.
   package static func ok(ports: [UInt16]) -> [UInt8] {
     var line: [UInt8] = []
     line.reserveCapacity(3 + 6 * ports.count)
@@ -45,24 +44,23 @@ package enum VersionTwoReply: Hashable, Sendable {
     return line
   }
 
-  /// The bytes of a line that says that a request is done.
+  /// A line with `ok` and other words.
   package static func ok(_ words: some Sequence<String>) -> [UInt8] {
     asciiLine((["ok"] + words).joined(separator: " "))
   }
 }
 
-/// A lease, as a line of `leases` has it:
-/// `port=15000 pid=4242 uid=1000 age=12.4 command=postgres -D data`.
+/// A line of the list `leases`:
+/// `port=15000 pid=4242 uid=1000 age=12.4 command=postgres`.
 package struct LeaseLine: Hashable, Sendable {
   package var port: UInt16
   /// The holder's pid, in the server's pid namespace.
   package var pid: Int32
-  /// The user who asked for it.
+  /// The user who asked for the port.
   package var user: UInt32
-  /// How long ago it was leased, in tenths of a second.
+  /// How long ago the port was leased, in tenths of a second.
   package var age: Int
-  /// What the holder is called, in printable ASCII; `?` where that is not
-  /// available.
+  /// The holder's name, in printable ASCII; `?` if it is not available.
   package var command: String
 
   package init(
@@ -81,9 +79,9 @@ package struct LeaseLine: Hashable, Sendable {
         + "command=\(command)")
   }
 
-  /// Reads a line without its LF; `nil` where it is none.
+  /// Reads a line without its LF; `nil` if it is malformed.
   ///
-  /// Fields that a later server may put in front of the command are passed over.
+  /// It ignores unknown fields in front of the command, which later servers may send.
   package init?(parsing line: String) {
     guard let commandField = line.firstRange(of: " command=") else {
       return nil

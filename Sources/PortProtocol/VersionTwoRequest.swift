@@ -1,13 +1,11 @@
-/// A request of protocol version 2: a line that begins with a lower-case word.
-///
-/// docs/protocol.md has the protocol.
+/// A request of version 2 of the protocol (docs/protocol.md): a line that begins with
+/// a lower-case letter.
 package enum VersionTwoRequest: Hashable, Sendable {
   /// `lease [pid=P] [count=N] [contiguous]`.
   case lease(LeaseOrder)
-  /// `return [pid=P] PORT…`: if they are the process's, or, without one, whoever
-  /// has them.
+  /// `return [pid=P] PORT…`: the process must hold them, if one is named.
   case returnPorts([UInt16], pid: Int32?)
-  /// `leases [PORT…]`: of these ports, or, where none is named, of all.
+  /// `leases [PORT…]`: of these ports; without any, of all.
   case leases([UInt16])
   /// `stats`.
   case statistics
@@ -16,16 +14,15 @@ package enum VersionTwoRequest: Hashable, Sendable {
   /// `version`.
   case version
 
-  /// How many bytes a line may have, in either direction, its LF included.
+  /// How many bytes a line may have, in either direction, including LF.
   package static let maximumLineLength = 1024
 
-  /// How many ports a request may name or ask for: with five digits each, they
-  /// fit into a line.
+  /// How many ports a request may name or ask for: as many as fit into a line.
   package static let maximumPortCount = 160
 
   /// Reads a line.
   ///
-  /// Words are parted by blanks; a CR at the end is taken for one.
+  /// Whitespace, including a CR at the end, separates words.
   ///
   /// - Parameter line: The line without its LF.
   /// - Throws: What is wrong with it.
@@ -85,7 +82,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
       return .returnPorts(try ports(parsing: arguments), pid: nil)
     }
     guard let pid = Int32(digits: first.dropFirst(4)) else {
-      throw .malformed("'\(text(first))' is no pid; a number is expected")
+      throw .malformed("'\(text(first))' is invalid; expected pid=NUMBER")
     }
     guard arguments.count > 1 else {
       throw .malformed("return names no port: return [pid=P] PORT...")
@@ -98,7 +95,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
   ) throws(VersionTwoError) -> VersionTwoRequest {
     if let argument = arguments.first {
       throw .malformed(
-        "'\(text(argument))' is too much: nothing was expected there")
+        "'\(text(argument))' is unexpected")
     }
     return request
   }
@@ -109,26 +106,26 @@ package enum VersionTwoRequest: Hashable, Sendable {
     guard words.count <= maximumPortCount else {
       throw VersionTwoError(
         .tooMany,
-        "\(words.count) ports are named; \(maximumPortCount) are allowed in a "
-          + "request")
+        "the request names \(words.count) ports; at most \(maximumPortCount) are "
+          + "allowed")
     }
     return try words.map { word throws(VersionTwoError) in
       guard let port = UInt16(digits: word), port > 0 else {
-        throw .malformed("'\(text(word))' is no port; 1-65535 is expected")
+        throw .malformed("'\(text(word))' is not a port; expected 1-65535")
       }
       return port
     }
   }
 }
 
-/// What is asked for with `lease`.
+/// What a `lease` request asks for.
 package struct LeaseOrder: Hashable, Sendable {
   /// The process that the ports are for, in the client's pid namespace; `nil`
   /// for the client itself.
   package var pid: Int32?
   /// How many ports, at least 1; all of them or none.
   package var count: Int
-  /// Whether they have to be in a row.
+  /// Whether they must be in a row.
   package var isContiguous: Bool
 
   package init(pid: Int32? = nil, count: Int = 1, isContiguous: Bool = false) {
@@ -137,7 +134,7 @@ package struct LeaseOrder: Hashable, Sendable {
     self.isContiguous = isContiguous
   }
 
-  /// Reads the words behind `lease`, in any order, each at most once.
+  /// Reads the words after `lease`, in any order, each at most once.
   init(
     parsing words: ArraySlice<ArraySlice<UInt8>>
   ) throws(VersionTwoError) {
@@ -147,25 +144,26 @@ package struct LeaseOrder: Hashable, Sendable {
     for word in words {
       if word.hasPrefix("pid="), pid == nil {
         guard let number = Int32(digits: word.dropFirst(4)) else {
-          throw .malformed("'\(text(word))' is no pid; a number is expected")
+          throw .malformed("'\(text(word))' is invalid; expected pid=NUMBER")
         }
         pid = number
       } else if word.hasPrefix("count="), count == nil {
         guard let number = Int(digits: word.dropFirst(6)), number > 0 else {
-          throw .malformed("'\(text(word))' is no count; 1 or more is expected")
+          throw .malformed(
+            "'\(text(word))' is invalid; expected count=NUMBER, 1 or more")
         }
         guard number <= VersionTwoRequest.maximumPortCount else {
           throw VersionTwoError(
             .tooMany,
-            "\(number) ports are asked for; "
-              + "\(VersionTwoRequest.maximumPortCount) are given at a time")
+            "the request asks for \(number) ports; at most "
+              + "\(VersionTwoRequest.maximumPortCount) are allowed")
         }
         count = number
       } else if word.isText("contiguous"), !isContiguous {
         isContiguous = true
       } else {
         throw .malformed(
-          "'\(text(word))' is none of pid=P, count=N, contiguous, or there twice"
+          "'\(text(word))' is not pid=P, count=N or contiguous, or is repeated"
         )
       }
     }
@@ -174,7 +172,7 @@ package struct LeaseOrder: Hashable, Sendable {
 }
 
 extension ArraySlice<UInt8> {
-  /// Whether the bytes begin with an ASCII text.
+  /// Whether the bytes begin with an ASCII string.
   fileprivate func hasPrefix(_ text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     if count < length { return false }
@@ -183,7 +181,7 @@ extension ArraySlice<UInt8> {
     return true
   }
 
-  /// Whether the bytes are an ASCII text.
+  /// Whether the bytes are an ASCII string.
   fileprivate func isText(_ text: StaticString) -> Bool {
     count == text.utf8CodeUnitCount && hasPrefix(text)
   }
@@ -192,25 +190,4 @@ extension ArraySlice<UInt8> {
 /// A word of a request, for a message.
 private func text(_ word: ArraySlice<UInt8>) -> String {
   String(decoding: word, as: UTF8.self)
-}
-
-extension FixedWidthInteger {
-  /// Reads a number that consists of decimal digits alone.
-  init?(digits: some Collection<UInt8>) {
-    if digits.isEmpty { return nil }
-    var value: Self = 0
-    for byte in digits {
-      guard (0x30...0x39).contains(byte) else { return nil }
-      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-      let (sum, overflow) = product.addingReportingOverflow(Self(byte - 0x30))
-      if tooLarge || overflow { return nil }
-      value = sum
-    }
-    self = value
-  }
-
-  /// Reads a number that consists of decimal digits alone.
-  init?(digits: some StringProtocol) {
-    self.init(digits: Array(digits.utf8))
-  }
 }

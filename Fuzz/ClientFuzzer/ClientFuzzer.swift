@@ -5,11 +5,11 @@ import SystemPackage
 
 @testable import PortServer
 
-/// Drives a whole server, turn by turn, with clients that do what libFuzzer
-/// thinks of: connect, send pieces of anything, finish, close, in any order.
+/// Drives a whole server, turn by turn, with clients that connect, send pieces of
+/// anything, finish and close, in any order.
 ///
-/// Each byte of the input is a step: the lowest three bits say what is done, the
-/// next two by which of four clients. libFuzzer has the `main` that calls this.
+/// Each byte of libFuzzer's input is a step. The lowest three bits are the action, the
+/// next two the client. libFuzzer has the `main` that calls this.
 @_cdecl("LLVMFuzzerTestOneInput")
 func fuzzClients(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   FuzzedServer.shared.run(UnsafeBufferPointer(start: bytes, count: count))
@@ -65,24 +65,24 @@ private final class FuzzedServer {
       }
     }
     for index in clients.indices { disconnect(index) }
-    // Whoever waits to be accepted is, when those before have gone, and what has
-    // arrived is answered by and by.
+    // Waiting clients are accepted when earlier ones have disconnected, and what has
+    // arrived is answered in later turns.
     for _ in 0..<100 where server.hasClients { turn() }
     for _ in 0..<6 { turn() }
     check()
   }
 
-  /// What is true whatever clients do.
+  /// Checks what must be true, whatever clients do.
   private func check() {
     let counted = server.statistics
-    precondition(!server.hasClients, "a client that has gone is kept")
+    precondition(!server.hasClients, "a client that has disconnected is kept")
     precondition(
       counted.clientRequestErrors + counted.deniedAllocations
         <= connections + lines,
       "a request is counted twice")
     precondition(
       server.usage.leased <= counted.totalAllocations,
-      "a port is leased that nobody got")
+      "a port is leased that no client got")
   }
 
   private func connect(_ index: Int) {

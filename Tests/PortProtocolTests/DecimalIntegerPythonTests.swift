@@ -2,7 +2,7 @@ import PortProtocol
 import TestSupport
 import Testing
 
-/// The rules are Python's, so it is asked.
+/// The rules are Python's, so Python is the reference.
 @Suite(.alone) struct DecimalIntegerPythonTests {
   @Test(.enabled(if: Command.originalPython != nil))
   func everyShortTextIsReadAsPythonReadsIt() throws {

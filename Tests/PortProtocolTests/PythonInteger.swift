@@ -1,8 +1,8 @@
 import TestSupport
 import Testing
 
-/// What Python's `int()` makes of some texts: `nil` where it refuses one, or
-/// where the number does not fit.
+/// What Python's `int()` reads in some texts; `nil` if it refuses one, or if the
+/// number does not fit.
 func pythonIntegers(_ texts: [[UInt8]]) throws -> [Int?] {
   let program = """
     import sys

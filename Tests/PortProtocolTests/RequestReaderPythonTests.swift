@@ -2,8 +2,8 @@ import PortProtocol
 import TestSupport
 import Testing
 
-/// A request that arrives as a whole is one if Python's `int()`, which the
-/// original hands it to, reads a number in it.
+/// A whole request is valid if Python's `int()`, which the original calls, reads a
+/// number in it.
 @Suite(.alone) struct RequestReaderPythonTests {
   @Test(.enabled(if: Command.originalPython != nil))
   func aRequestIsWhatPythonReadsAsANumber() throws {

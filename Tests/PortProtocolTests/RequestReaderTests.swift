@@ -2,7 +2,7 @@ import PortProtocol
 import TestSupport
 import Testing
 
-/// What a client sends, piece by piece.
+/// The requests that a client sends, piece by piece.
 @Suite struct RequestReaderTests {
   private func receive(
     _ reader: inout RequestReader, _ bytes: some Sequence<UInt8>
@@ -10,7 +10,7 @@ import Testing
     Array(bytes).withUnsafeBytes { reader.receive($0) }
   }
 
-  /// What becomes of a text that arrives in one piece, and then nothing more.
+  /// The result of a text that arrives in one piece, and of the end that follows.
   private func outcome(_ text: String) -> RequestReader.Step {
     var reader = RequestReader()
     let step = receive(&reader, text.utf8)

@@ -12,7 +12,7 @@ import Testing
     }
   }
 
-  /// What is wrong with a line.
+  /// The error in a line.
   private func code(_ line: String) -> String? {
     guard case .failure(let error) = request(line) else { return nil }
     return error.code.name

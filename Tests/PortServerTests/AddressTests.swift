@@ -18,7 +18,7 @@ import Testing
       pool: try unusedTestPool(2), address: address, arguments)
   }
 
-  /// Runs a server that is expected not to serve.
+  /// Runs a server that is expected to fail.
   private func refusal(
     _ address: String, _ arguments: [String] = []
   ) throws -> Command.Result {
@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test func anAddressThatIsNotUTF8IsRefused() throws {
-    // Repaired, it would be another name.
+    // If it were repaired, it would be another name.
     let result = try Command(
       "/bin/sh",
       [
@@ -202,7 +202,7 @@ import Testing
     try FileManager.default.removeItem(atPath: path)
     try server.waitForLog("the socket file was removed or replaced")
     #expect(try server.lease(for: getpid()) != nil)
-    // Who was connected is served by the same server.
+    // Connected clients are served by the same server.
     try early.send("\(getpid())\n")
     #expect(try early.receiveAll() != "")
     server.process.signal(SIGTERM)
@@ -217,7 +217,7 @@ import Testing
     try #require(flock(locked, LOCK_EX) == 0)
     let client = try UnixClient(connectingTo: path)
     try FileManager.default.removeItem(atPath: path)
-    // The file is back while somebody waits for an answer all the time, and none
+    // The file is restored while clients wait for answers all the time, and no answer
     // takes as long as the server once waited for the lock.
     var slowest = Duration.zero
     while !FileManager.default.fileExists(atPath: path) {
@@ -292,7 +292,7 @@ import Testing
       return try Int(client.receiveAll().dropLast())
     }
     let first = try #require(try serve(at: [abstract, path]))
-    // It knows what that one has leased.
+    // It knows the other's leases.
     let second = try #require(try serve(at: [abstract]))
     #expect(first != second)
     #expect(try serve(at: [abstract, directory.file("other")]) == nil)
@@ -306,8 +306,8 @@ import Testing
     let waiting = try UnixClient(connectingTo: path)
     try waiting.send("\(getpid())\n")
     try FileManager.default.removeItem(atPath: path)
-    // The server looks after its files once a second, so it does while there is
-    // no place for the one who waits.
+    // The server checks its files once a second, so it does while there is no room
+    // for the client that waits.
     #expect(try waiting.receiveAll() != "")
     try server.waitForLog("the socket file was removed or replaced")
     #expect(try server.lease(for: getpid()) != nil)

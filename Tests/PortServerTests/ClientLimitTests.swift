@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a client costs has its limits.
+/// The cost of a client is limited.
 @Suite(.alone) struct ClientLimitTests {
   @Test func furtherClientsWaitUntilOneIsDone() throws {
     let server = try RunningServer(
@@ -12,7 +12,7 @@ import Testing
     let second = try UnixClient(connectingTo: server.address)
     let third = try UnixClient(connectingTo: server.address)
     try third.send("\(getpid())\n")
-    // They are accepted in their order: it is the third that waits.
+    // They are accepted in order: the third one waits.
     try first.send("0\n")
     #expect(try first.receiveAll() == "")
     #expect(try third.receiveAll() != "")

@@ -5,16 +5,16 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// What a user does with connections costs the others next to nothing.
+/// A user's connections cost other users next to nothing.
 @Suite(.alone) struct FairnessTests {
-  /// Some other user.
+  /// Another user.
   private static let somebody: UInt32 = 60_001
 
   init() {
     _ = raiseDescriptorLimit()
   }
 
-  /// Has a process of another user's ask, and returns all that is answered.
+  /// Has a process of another user ask, and returns the answer.
   private func talk(_ request: String, to server: RunningServer) -> String {
     var reply = [CChar](repeating: 0, count: 1 << 16)
     let count = cts_talk(
@@ -32,7 +32,7 @@ import Testing
       .split(separator: " ").last.flatMap { Int($0) }
   }
 
-  /// A client of another user's.
+  /// A client of another user.
   private func connect(
     to server: RunningServer
   ) async throws -> UnixClient {
@@ -59,7 +59,7 @@ import Testing
     }
     #expect(talk("lease\n", to: server).hasPrefix("ok "))
     #expect(clientCount(of: server) == 1 + 256)
-    // The others had to go.
+    // The others were closed.
     #expect(try clients[1024 - 257].receiveAll() == "")
     for client in clients.suffix(256) {
       try client.send("n\nversio")
@@ -67,7 +67,7 @@ import Testing
     }
     #expect(talk("lease\n", to: server).hasPrefix("ok "))
     #expect(clientCount(of: server) == 1 + 256)
-    // It was there all the time.
+    // It was connected all the time.
     try other.send("version\n")
     #expect(try other.receiveLine().hasPrefix("ok "))
   }
@@ -107,7 +107,7 @@ import Testing
     #expect(try next.receiveAll() == "")
     try busy.send("ion\nver")
     #expect(try busy.receiveLine().hasPrefix("ok "))
-    // Each has begun a request; the one that has waited longer goes.
+    // Each has begun a request; the older one is closed.
     let newest = try connect("version\n")
     #expect(try last.receiveAll() == "")
     withExtendedLifetime(newest) {}
@@ -120,7 +120,7 @@ import Testing
     try client.send("version\n")
     #expect(try client.receiveLine().hasPrefix("ok "))
     let start = ContinuousClock.now
-    // However many bytes follow, one after another.
+    // Further bytes do not prolong it.
     try client.send("version")
     for _ in 0..<900 {
       guard (try? client.send(" ")) != nil else { break }
@@ -133,14 +133,14 @@ import Testing
 
   // MARK: - How long others wait
 
-  /// Expects that a user's doings make others wait no more than ten times as long
-  /// as they do otherwise, at the median.
+  /// Expects that others wait at most ten times as long, at the median, while a user
+  /// does something.
   ///
   /// - Parameters:
   ///   - server: With hundreds of ports to lease.
-  ///   - disturb: What the user does, again and again, on a thread of its own.
-  ///   - sourceLocation: Where that is expected.
-  /// - Throws: What the system says, or that a port is refused.
+  ///   - disturb: What the user does over and over, on another thread.
+  ///   - sourceLocation: Where the expectation is.
+  /// - Throws: What the system reports, or that a port is refused.
   private func expectNoHarm(
     to server: RunningServer, from disturb: @escaping @Sendable () -> Void,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -157,7 +157,7 @@ import Testing
       return times.sorted()[50]
     }
     _ = try median()
-    // The machine may have been busy with something else.
+    // The machine may have been busy.
     for isLast in [false, true] {
       let undisturbed = try median()
       let isOver = Mutex(false)
@@ -237,7 +237,7 @@ import Testing
     }
     try expectNoHarm(to: server) {
       for client in clients {
-        // Whole lists, one behind the other.
+        // Whole lists, one after another.
         if (try? client.receive(atMost: 1 << 16)) != nil {
           try? client.send("leases\n")
         }

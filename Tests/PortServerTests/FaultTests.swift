@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What goes wrong around a server: it says so, and recovers by itself.
+/// Failures around a server: it reports them, and recovers.
 @Suite(.alone) struct FaultTests {
   @Test func whereDescriptorsRunOutClientsWait() throws {
     let server = try RunningServer(pool: try unusedTestPool(9))
@@ -61,7 +61,7 @@ import Testing
       let (taken, free) = (try unusedTestPort(), try unusedTestPort())
       let outsider = try TestSocket(
         .tcp, at: .loopbackIPv4, port: taken, listening: true)
-      // It inherits what is forbidden.
+      // It inherits the restriction.
       let server = try RunningServer(pool: "\(taken),\(free)")
       #expect(try server.lease(for: getpid()) == Int(free))
       #expect(try server.lease(for: getpid()) == nil)
@@ -143,7 +143,7 @@ import Testing
     (try? Command("/usr/bin/env", ["clang", "--version"]).run())?.status == 0
     ? "clang" : nil
 
-  /// A C library's clock that is somewhere else in time whenever it is read.
+  /// A C library whose clock jumps at each reading.
   private let clockThatJumps = """
     #define _GNU_SOURCE
     #include <dlfcn.h>

@@ -3,10 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Where there are more holders or clients than descriptors, every promise is
-/// kept all the same.
+/// With more holders or clients than descriptors, the server keeps its promises.
 @Suite(.alone) struct FewDescriptorsTests {
-  /// So many that there is a pidfd for a few holders and none for the rest.
+  /// Enough for pidfds of a few holders, but not of all.
   private static let few = 48
 
   /// Holders with a port each, of which only the first ones have a pidfd.
@@ -30,7 +29,7 @@ import Testing
     // One of the first and one of the last: only theirs come back.
     for (holder, port) in [leases[0], leases[59]] {
       holder.end()
-      // Who was found alive just now is not looked at again for a tenth of a second.
+      // A process that was alive just now is checked again after 100 ms.
       #expect(try server.leaseSomeTime() == port)
       #expect(try server.lease(for: getpid()) == nil)
     }
@@ -49,7 +48,7 @@ import Testing
     let leases = try lease(200, from: server)
     leases[150].holder.end()
     #expect(try server.lease(for: getpid()) == leases[150].port)
-    // The last look was just now.
+    // The last check was just now.
     leases[199].holder.end()
     #expect(try server.leaseSomeTime() == leases[199].port)
   }
@@ -59,7 +58,7 @@ import Testing
     let outsider = try TestSocket(
       .tcp, at: .anyIPv4, port: try unusedTestPort())
     let port = Int(try unusedTestPort())
-    // To probe a port takes so long that the holder can end meanwhile.
+    // A probe takes so long that the holder can end meanwhile.
     let server = try RunningServer(
       pool: "\(outsider.port),\(port)", descriptorLimit: 16,
       launcher: [
@@ -85,7 +84,7 @@ import Testing
     let server = try RunningServer(
       pool: try unusedTestPool(20), descriptorLimit: Self.few)
     let leases = try lease(19, from: server)
-    // More processes without ports than are remembered, and without descriptors.
+    // More processes without ports than stay registered, and without descriptors.
     let others = try (0..<40).map { _ in try HolderProcess() }
     for _ in 0..<50 {
       for other in others {
@@ -138,7 +137,7 @@ import Testing
     #expect(try server.lease(for: changeling) != nil)
     #expect(try server.lease(for: headless) != nil)
     cts_change(control)
-    // They live, whatever they look like.
+    // They are alive, although they look like zombies.
     #expect(try server.lease(for: getpid()) == nil)
     withExtendedLifetime(others) {}
   }

@@ -6,7 +6,7 @@ import Testing
 private let canChooseNextPID =
   canUnshare && access("/proc/sys/kernel/ns_last_pid", W_OK) == 0
 
-/// Ports stay with their holders for as long as those live, and no longer.
+/// Ports stay leased for as long as their holders live, and no longer.
 @Suite(.alone) struct HolderTests {
   @Test func portsAreLeasedOnce() throws {
     let server = try RunningServer(pool: try unusedTestPool(6))
@@ -74,8 +74,7 @@ private let canChooseNextPID =
     let holder = cts_start_changeling(&control)
     defer { cts_end(holder) }
     let port = try #require(try server.lease(for: holder))
-    // The thread that does it takes the place and the pid of the first one,
-    // which ends.
+    // The thread that does it takes over the pid of the first thread, which ends.
     cts_change(control)
     #expect(try server.lease(for: getpid()) == nil)
     kill(holder, SIGKILL)
@@ -97,7 +96,7 @@ private let canChooseNextPID =
   @Test func aClientsEndDoesNotEndAnothersLease() throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
     let holder = try HolderProcess()
-    // Whoever asks has ended when this returns.
+    // The process that asks has ended when this returns.
     #expect(cts_ask(server.address, holder.number, getuid(), 0) > 0)
     #expect(try server.lease(for: getpid()) == nil)
     holder.end()
@@ -131,7 +130,7 @@ private let canChooseNextPID =
   @Test func aHolderIsKnownHoweverManyOfItsClientsHaveGone() throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
     let holder = try HolderProcess()
-    // More than there are processes without ports that the server remembers.
+    // More than the processes without ports that stay registered.
     for _ in 0..<600 {
       let client = try UnixClient(connectingTo: server.address)
       client.stopReceiving()
@@ -187,10 +186,10 @@ private let canChooseNextPID =
     let kept = try #require(try server.lease(for: holder))
     let other = try #require(try server.lease(for: getpid()))
     while cts_has_run_all(holder) == 0 {
-      // Whoever finds the pool exhausted looks for ends.
+      // A request that finds the pool exhausted has ends checked.
       try #require(try server.lease(for: getpid()) == nil)
       try #require(try ask("return \(other)") == "ok")
-      // It was there all the time, and its first port is not given again.
+      // It was alive all the time, so its first port is not leased again.
       try #require(try ask("lease pid=\(holder)") == "ok \(other)")
       try #require(try ask("return pid=\(holder) \(other)") == "ok")
       try #require(try ask("lease pid=\(getpid())") == "ok \(other)")

@@ -3,7 +3,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-/// Clients that do what no client should: they cost the others nothing.
+/// Misbehaving clients: they cost the others nothing.
 @Suite(.alone) struct HostileClientTests {
   private let server: RunningServer
 
@@ -15,9 +15,9 @@ import Testing
       ["--client-timeout", "600", "--max-clients-per-user", "1024"])
   }
 
-  /// Waits until the server has noticed that clients have gone.
+  /// Waits until the server has noticed that clients have disconnected.
   private func waitForDescriptors(_ count: Int) throws {
-    // Each answer takes the server a turn, in which it hears of many of them.
+    // Each answer takes the server a turn, which handles many of them.
     for _ in 0..<1000 where try server.descriptorCount() > count {
       _ = try server.reply(to: "0\n")
     }
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func aThousandOfThemTogetherWithOthers() throws {
-    // The first one that behaves: from then on the server knows this process.
+    // The first one that behaves: from then on this process is registered.
     #expect(try server.lease(for: getpid()) != nil)
     let before = try server.descriptorCount()
     let megabyte = String(repeating: "x", count: 1 << 20)
@@ -38,7 +38,7 @@ import Testing
       case 2: try? client.send(megabyte)
       case 3: try client.send("\n")
       default:
-        // It never reads what it gets, which is a refusal.
+        // It never reads its reply, a refusal.
         try? client.send("0\n")
       }
       hostile.append(client)
@@ -60,8 +60,8 @@ import Testing
       try server.lease(for: getpid())
     }
     #expect(Set(ports.compactMap { $0 }).count == 30)
-    // They were there all the time: each of them can still ask, and learns that
-    // the others have all ports.
+    // They were connected all the time: each of them can still ask, and is refused
+    // because the others have all ports.
     let before = try server.statistics()
     #expect(before["client-request-errors"] == 0)
     #expect(before["denied-allocations"] == 0)
@@ -80,7 +80,7 @@ import Testing
       for client in slow { try? client.send(" ") }
       #expect(try server.lease(for: getpid()) != nil, "after \(byte) bytes")
     }
-    // They have sent more than a request may have, or paused.
+    // They have sent too many bytes for a request, or paused.
     for client in slow { #expect(try client.receiveAll() == "") }
     #expect(try server.statistics()["client-request-errors"] == 100)
   }

@@ -3,10 +3,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Whatever a user does with processes of its own, others are answered as fast as
-/// before, within a bound.
+/// A user's processes slow the answers to others down by a bounded factor at most.
 @Suite(.alone) struct NeighborTests {
-  /// How much slower it may get, at the median.
+  /// The largest factor, at the median.
   private static let bound = 10.0
 
   /// The time that requests take, at the median.
@@ -60,8 +59,8 @@ import Testing
     let other = try HolderProcess()
     let ended = try HolderProcess()
     ended.end()
-    // One that there is not, two of another user, init, a thread of the kernel's,
-    // a thread, and what is no pid.
+    // One that does not exist, two of another user, init, a kernel thread, a thread,
+    // and invalid pids.
     let pids = [
       ended.number, other.number, getpid(), 1, 2, try aThread(), 0, -1, .max,
     ]
@@ -70,7 +69,7 @@ import Testing
     let client = try UnixClient(connectingTo: server.address)
     var alone: [Duration] = []
     var beside: [Duration] = []
-    // In turns, so that what else runs on this host makes no difference.
+    // In turns, so that the rest of the host's load affects both alike.
     for _ in 0..<10 {
       for isDisturbed in [false, true] {
         kill(neighbor, isDisturbed ? SIGCONT : SIGSTOP)
@@ -89,7 +88,7 @@ import Testing
     #expect(try server.statistics()["denied-allocations"] ?? 0 > 0)
   }
 
-  /// The number of another thread of this process.
+  /// The id of another thread of this process.
   private func aThread() throws -> Int32 {
     let names = try FileManager.default.contentsOfDirectory(
       atPath: "/proc/self/task")

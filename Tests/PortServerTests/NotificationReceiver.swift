@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 import TestSupport
 
-/// A service manager that hears what services say of themselves.
+/// A service manager that receives notifications.
 final class NotificationReceiver {
   private let descriptor: Int32
 

@@ -2,8 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The original's clients, and its own tests, with this server in the place of
-/// its own.
+/// The original's clients and tests, with this server in place of the original's.
 @Suite(
   .alone,
   .enabled(

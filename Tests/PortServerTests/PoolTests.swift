@@ -80,14 +80,14 @@ import Testing
       pool: ports.map { "\($0)" }.joined(separator: ","))
     var sockets = try ports.prefix(4).map { try outsider.bind($0) }
     #expect(Set(try server.leaseAll()) == Set(ports.suffix(4).map { Int($0) }))
-    // When they have gone, their ports are leased.
+    // When they have ended, their ports are leased.
     sockets.removeAll()
     let back = try (0..<4).map { _ in try server.leaseSomeTime() }
     #expect(Set(back) == Set(ports.prefix(4).map { Int($0) }))
     #expect(try server.lease(for: getpid()) == nil)
   }
 
-  /// How many ports were looked at for the last request.
+  /// How many ports were probed for the last request.
   private func checked(_ server: RunningServer) throws -> Int? {
     try server.statistics()["num-ports-checked-for-last-request"]
   }
@@ -101,7 +101,7 @@ import Testing
     #expect(try checked(server) == 4)
     #expect(try server.lease(for: getpid()) == Int(ports[4]))
     #expect(try checked(server) == 1)
-    // A request that is for nobody leaves the figure as it is.
+    // A request for no process does not change the figure.
     #expect(try server.reply(to: "0\n") == "")
     #expect(try checked(server) == 1)
     withExtendedLifetime(sockets) {}
@@ -123,7 +123,7 @@ import Testing
     var sockets = try ports.map { try Outsider.udp.bind($0) }
     #expect(try server.lease(for: getpid()) == nil)
     #expect(try server.lease(for: getpid()) == nil)
-    // However many there are, a refusal has its bound.
+    // However many there are, a refusal takes a bounded time.
     #expect(try #require(try checked(server)) <= 80)
     sockets.removeAll()
     let back = try (0..<100).map { _ in try server.leaseSomeTime() }

@@ -24,7 +24,7 @@ import Testing
       ports.map { "\($0)\n" }.contains(reply), sourceLocation: sourceLocation)
   }
 
-  /// Sends something that gets no port, and expects it to be counted.
+  /// Sends a request that gets no port, and expects it to be counted.
   private func expectRefusal(
     of request: String, countedAs name: String,
     sourceLocation: SourceLocation = #_sourceLocation
@@ -58,7 +58,7 @@ import Testing
     let client = try UnixClient(connectingTo: server.address)
     for character in "\(getpid())\n" {
       try client.send("\(character)")
-      // The server has taken it before the next one comes.
+      // The server has received it before the next one arrives.
       try client.waitUntilReceived()
     }
     expectPort(try client.receiveAll())
@@ -98,7 +98,7 @@ import Testing
     let client = try UnixClient(connectingTo: server.address)
     try client.send(String(repeating: "0", count: 20))
     try client.waitUntilReceived()
-    // The server may have closed by now, for that is a request without LF.
+    // The server may have closed: this is a request without LF.
     try? client.send("\(getpid())\n")
     #expect(try client.receiveAll() == "")
     #expect(try server.statistics()["total-allocations"] == 0)

@@ -4,14 +4,15 @@ import HostSystem
 import TestSupport
 import Testing
 
-/// Who may have ports leased to which process; it takes root to be several
-/// users.
+/// Who may have ports leased to which process.
+///
+/// Only root can be several users.
 @Suite(.alone, .enabled(if: getuid() == 0, "only root can be several users"))
 struct RightsTests {
   private static let somebody: UInt32 = 60001
   private static let another: UInt32 = 60002
 
-  /// Asks as a user, for a process or, if that is 0, for the process that asks.
+  /// Asks as a user for a port, for a process; 0 is the process that asks.
   private func ask(
     _ server: RunningServer, for pid: Int32 = 0, as user: UInt32,
     inContainer: Bool = false
@@ -58,7 +59,7 @@ struct RightsTests {
   @Test func theServersOwnUserMayAskForAnyProcess() throws {
     let directory = try TemporaryDirectory()
     #expect(chown(directory.path, Self.somebody, Self.somebody) == 0)
-    // Whoever it runs as may not be allowed to reach the program by its path.
+    // The user that it runs as may have no access to the program's path.
     let program = try FileHandle(
       forReadingFrom: URL(fileURLWithPath: Command.portserverPath))
     let path = "/proc/\(getpid())/fd/\(program.fileDescriptor)"
@@ -127,7 +128,7 @@ struct RightsTests {
     #expect(ask(server, for: process, as: 0) == ports[0])
   }
 
-  /// Says something as a user, and returns what is answered.
+  /// Sends something as a user, and returns the answer.
   private func talk(
     _ server: RunningServer, _ request: String, as user: UInt32
   ) -> String {
@@ -152,7 +153,7 @@ struct RightsTests {
     #expect(answer.status == 0)
     let process = cts_start_in_groups(400)
     defer { cts_end(process) }
-    // It is root's, so this user's rights have to be looked for.
+    // It belongs to root, so this user's rights must be checked.
     #expect(ask(server, for: process, as: Self.somebody) == 0)
     #expect(ask(server, for: process, as: 0) > 0)
   }
@@ -190,7 +191,7 @@ struct RightsTests {
     #expect(ask(server, for: one.pid, as: Self.somebody) > 0)
     #expect(ask(server, for: other.pid, as: Self.somebody) > 0)
     #expect(ask(server, for: other.pid, as: Self.somebody) == 0)
-    // Whoever asked for them has them.
+    // They belong to the process that asked.
     #expect(ask(server, for: other.pid, as: 0) > 0)
     end(one)
     #expect(ask(server, for: other.pid, as: Self.somebody) > 0)
@@ -211,9 +212,9 @@ struct ContainerTests {
     let port = cts_ask(server.address, 0, 0, 1)
     #expect(port > 0)
     let line = try server.waitForLog("leased port \(port)")
-    // Its number in there is 2, and another out here.
+    // Its pid is 2 in the container, and another one outside.
     #expect(!line.contains("to process 2,"))
-    // It has ended since, and its port is free again.
+    // It has ended, so its port is free again.
     for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
   }
 
@@ -241,7 +242,7 @@ struct ContainerTests {
     for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
   }
 
-  /// As the entry point of a container does; by version 1, and by version 2.
+  /// As a container's entry point does, by version 1 and by version 2.
   @Test(arguments: ["1", "2"])
   func theFirstProcessOfAContainerGetsPorts(count: String) throws {
     let result = try Command(
@@ -259,11 +260,11 @@ struct ContainerTests {
     let lines = result.output.split(separator: "\n")
     #expect(lines.count == Int(count).map { $0 + 1 })
     #expect(lines.last == "1")
-    // It has ended since, and its ports are free again.
+    // It has ended, so its ports are free again.
     for _ in 0..<4 { #expect(try server.lease(for: getpid()) != nil) }
   }
 
-  /// What the number 1 means to most clients is that they have lost their parent.
+  /// To most clients, a parent with pid 1 means that their parent has ended.
   @Test func theHostsFirstProcessGetsNoPort() throws {
     let isHosts = try Namespace.process() == .hostProcess
     #expect(try (server.lease(for: 1) == nil) == isHosts)

@@ -11,8 +11,7 @@ extension RunningCommand {
     try #require(result.status == 0, "\(result.errors)")
   }
 
-  /// The numbers that its next descriptors get; it may have been started with
-  /// some that are of no concern here.
+  /// The numbers of the next descriptors that it opens.
   func nextDescriptors() throws -> [Int] {
     let used = try FileManager.default
       .contentsOfDirectory(atPath: "/proc/\(pid)/fd").compactMap { Int($0) }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The server as a service of systemd's, or of whatever speaks its protocols.
+/// The server as a service of systemd, or of a manager that speaks its protocols.
 @Suite(.alone) struct ServiceManagerTests {
   private static let activate = "/usr/bin/systemd-socket-activate"
   private static let analyze = "/usr/bin/systemd-analyze"
@@ -38,7 +38,7 @@ import Testing
     #expect(line.contains("listening on \(path), pid \(manager.pid)"))
     manager.signal(SIGTERM)
     #expect(try manager.finish().status == 0)
-    // The file is the manager's.
+    // The file belongs to the manager.
     #expect(FileManager.default.fileExists(atPath: path))
   }
 
@@ -135,7 +135,7 @@ import Testing
     try client.send("\(getpid())\n")
     var next = try manager.next()
     while next == "WATCHDOG=1" { next = try manager.next() }
-    // Within a second, when it looks after its files.
+    // Within a second, when it checks its files.
     #expect(next == status + "1 of 1 ports leased")
     #expect(try manager.next() == "WATCHDOG=1")
     #expect(try manager.next() == "WATCHDOG=1")
@@ -196,12 +196,12 @@ import Testing
     let client = try UnixClient(connectingTo: address)
     try client.send("X\n")
     try running.waitForErrorLine("<7>a client sent no valid request")
-    // Why it does not serve is an error.
+    // The reason why it does not serve is an error.
     let failed = try start(own, "--pool", "15000").finish()
     #expect(failed.status == 1)
     #expect(failed.errors.contains("<3>cannot listen on '\(address)'"))
     running.end()
-    // Other people's variables are not about this stream.
+    // The variables of other processes do not mean this stream.
     let other = try start("1:2", "--pool", "\(try unusedTestPort())")
     defer { other.end() }
     try other.waitForErrorLine(" notice portserver: listening on")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// How a server is asked for its statistics, and how it ends.
+/// How signals ask a server for statistics, or end it.
 @Suite(.alone) struct SignalTests {
   @Test func theStatisticsHaveTheOriginalsNamesAndOrder() throws {
     let server = try RunningServer(pool: try unusedTestPool(3))
@@ -76,7 +76,7 @@ import Testing
 
   @Test func aSecondSignalEndsItAtOnce() throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
-    // Both are there when it looks; the one with the lower number comes first.
+    // Both are pending; the one with the lower number comes first.
     server.process.signal(SIGSTOP)
     server.process.signal(SIGINT)
     server.process.signal(SIGTERM)
@@ -118,7 +118,7 @@ import Testing
   }
 
   @Test func itServesWhereNobodyReadsItsLog() throws {
-    // Many lines a request, and nobody who reads them.
+    // Many lines per request, and no reader.
     let server = try RunningServer(pool: try unusedTestPool(1), ["--debug"])
     for _ in 0..<2000 { #expect(try server.reply(to: "0\n") == "") }
     #expect(try server.lease(for: getpid()) != nil)

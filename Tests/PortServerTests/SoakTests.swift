@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The promises under a load of clients that die, of a server that is killed,
-/// and of others who use its ports: seen from outside by `soak`.
+/// The promises under load, as `soak` sees them from outside: clients die, the server
+/// is killed, and outsiders use its ports.
 @Suite(.alone) struct SoakTests {
   private let directory: TemporaryDirectory
 
@@ -16,11 +16,11 @@ import Testing
   ///
   /// - Parameters:
   ///   - server: The server's program.
-  ///   - launcher: A program that runs another one, and its arguments.
+  ///   - launcher: A program that runs `soak`, and its arguments.
   ///   - clients: How many clients there are at a time.
   ///   - arguments: Other arguments of `soak`; the last of a kind counts.
   /// - Returns: What it prints.
-  /// - Throws: What the system says.
+  /// - Throws: What the system reports.
   private func soak(
     server: String, by launcher: [String] = [], clients: Int = 40,
     _ arguments: [String] = []

@@ -3,7 +3,7 @@ import PortLedger
 import TestSupport
 import Testing
 
-/// Leases that outlive the server.
+/// Leases that survive the server.
 @Suite(.alone) struct StateTests {
   private let directory: TemporaryDirectory
   private let ledger: String
@@ -40,12 +40,12 @@ import Testing
     #expect(ports.count == 3)
     #expect(ports.isSuperset(of: freed))
     #expect(!ports.contains(kept))
-    // It comes back as any other does.
+    // It is reclaimed like any other.
     living.end()
     #expect(try second.lease(for: getpid()) == kept)
   }
 
-  /// Nothing that it says of a pid is true of the process that has it here.
+  /// Its pids belong to other processes here.
   @Test(.enabled(if: canUnshare, "unshare(1) may not make namespaces"))
   func aServerThatSeesAnotherNamespacesProcFreesNoPort() throws {
     let container = try Command(
@@ -74,7 +74,7 @@ import Testing
       let line = try container.waitForErrorLine(" kept, ")
       #expect(line.contains("1 leases kept, 0 of ended processes freed"))
     } catch let end as RunningCommand.EndOfErrors {
-      // It may refuse as well.
+      // It may refuse, too.
       #expect(end.lines.last?.contains("/proc") == true, "\(end.lines)")
     }
   }
@@ -86,7 +86,7 @@ import Testing
     #expect(try first.lease(for: holder.number) == Int(kept))
     first.end()
     let second = try start("\(other)")
-    // It ends in good order, and knows of no lease.
+    // It ends normally, without leases.
     second.process.signal(SIGTERM)
     #expect(try second.process.finish().status == 0)
     let third = try start("\(kept),\(other)")
@@ -206,7 +206,7 @@ import Testing
   }
 }
 
-/// What becomes of a server's leases when something happens to the file.
+/// What happens to leases if their file is changed.
 @Suite(.alone) struct StateDamageTests {
   private let directory: TemporaryDirectory
   private let ledger: String
@@ -281,7 +281,7 @@ import Testing
     let server = try start()
     #expect(server.logged.contains { $0.contains("cut short") })
     #expect(server.logged.contains { $0.contains("1 leases kept") })
-    // The others' records are lost; they are leased as there are no better.
+    // The others' records are lost; they are leased because there are no better ones.
     #expect(try server.lease(for: getpid()) == Int(ports[1]))
     #expect(try server.lease(for: getpid()) == Int(ports[2]))
     #expect(try server.lease(for: getpid()) == nil)
@@ -294,7 +294,7 @@ import Testing
     /// Its records are zeros: nobody has a port.
     case emptied
 
-    /// What the server says when it has put things right.
+    /// What the server logs when it has repaired the file.
     var remedy: String {
       self == .emptied ? "it is repaired" : "it is restored"
     }
@@ -354,7 +354,7 @@ import Testing
   @Test func aLeaseIsGivenAlsoWhileTheLedgerIsCut() throws {
     let server = try start()
     #expect(try server.lease(for: holder.number) == Int(ports[0]))
-    // Well before the server looks after its files.
+    // Well before the server checks its files.
     try cutLedger(to: 0)
     #expect(try server.lease(for: holder.number) == Int(ports[1]))
     try server.waitForLog("it is restored")
@@ -365,7 +365,7 @@ import Testing
 
   @Test func aLeaseThatCannotBeWrittenIsRefusedAndSaid() throws {
     let server = try start()
-    // Nothing may be written beyond the first byte of any file.
+    // No file may be written beyond its first byte.
     func limitFileSize(_ limit: String) throws {
       let result = try Command(
         "/usr/bin/env",

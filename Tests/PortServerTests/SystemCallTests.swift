@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a request costs in system calls, so that it cannot grow unnoticed.
+/// The system calls of a request, so that their number cannot grow unnoticed.
 @Suite(.alone, .enabled(if: hasStrace, "there is no strace(1), or no right"))
 struct SystemCallTests {
   private static let requests = 100
@@ -11,7 +11,7 @@ struct SystemCallTests {
   ///
   /// - Parameter ask: Makes a request, which is answered with a port.
   /// - Returns: How many there are, by name.
-  /// - Throws: What the system says.
+  /// - Throws: What the system reports.
   private func calls(
     _ ask: (RunningServer) throws -> Void
   ) throws -> [String: Double] {
@@ -20,10 +20,10 @@ struct SystemCallTests {
     let server = try RunningServer(
       pool: try unusedTestPool(Self.requests + 20),
       launcher: ["strace", "-f", "-qq", "-o", log])
-    // A tracer that is killed leaves what it traces.
+    // A tracer that is killed leaves its tracee running.
     let pid = try server.launchedPID()
     defer { kill(pid, SIGKILL) }
-    // The first ones find out about this process.
+    // The first ones register this process.
     for _ in 0..<10 { try ask(server) }
     func names() throws -> [Substring] {
       try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
@@ -56,9 +56,9 @@ struct SystemCallTests {
     let calls = try calls { server in
       try #require(try server.lease(for: getpid()) != nil)
     }
-    // One of the waits is for the next one, as is the look whether there is one
-    // (poll); the other wait is for the ends of processes. A request is looked
-    // at, and taken when it is answered. The lease is written down with one call.
+    // One of the waits, and poll, are for the next client; the other wait is for
+    // ends of processes. A request is peeked at, and received when it is answered.
+    // The lease is recorded with one call.
     expect(
       calls,
       [
@@ -99,8 +99,8 @@ struct SystemCallTests {
     #expect(calls["bind"] ?? 0 >= 2)
   }
 
-  /// To know whether a port lingers takes a look at all sockets of the host, which
-  /// may be many: one look answers for all ports of a request.
+  /// To know whether a port lingers, the server lists all sockets of the host, which
+  /// may be many: one list answers for all ports of a request.
   @Test func aRefusalLooksAtTheSocketsOfTheHostOnce() throws {
     let directory = try TemporaryDirectory()
     let log = directory.file("calls")

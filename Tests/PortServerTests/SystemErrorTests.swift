@@ -15,7 +15,7 @@ import Testing
   @Test func aServerThatMayNotOpenPidfdsNamesTheCall() async {
     await #expect(processExitsWith: .success) {
       try #require(cts_forbid_pidfd_open() == 0)
-      // It inherits what is forbidden.
+      // It inherits the restriction.
       let server = try RunningServer(pool: try unusedTestPool(1))
       let client = try UnixClient(connectingTo: server.address)
       try client.send("lease pid=\(getpid())\n")

@@ -8,7 +8,7 @@ import Testing
   private let server: RunningServer
   private let ports: ClosedRange<Int>
 
-  /// Nobody else uses them, and one test at a time does.
+  /// No other program uses them, and only one test at a time does.
   private static let block = Result { try unusedTestBlock() }
 
   init() throws {
@@ -17,7 +17,7 @@ import Testing
     server = try RunningServer(pool: "\(ports.lowerBound)-\(ports.upperBound)")
   }
 
-  /// Sends lines, says that there are no more, and returns what is answered.
+  /// Sends lines, closes its side, and returns the answers.
   private func converse(
     _ lines: String..., with server: RunningServer? = nil
   ) throws -> [String] {
@@ -200,7 +200,7 @@ import Testing
   }
 
   @Test func aListThatIsReadSlowlyIsWhole() throws {
-    // So many ports that their lines do not fit into a socket's buffer.
+    // Enough ports that their lines do not fit into a socket's buffer.
     let pool = (0..<20_000).map { "\(2 * $0 + 1)" }.joined(separator: ",")
     let many = try RunningServer(pool: pool)
     let client = try UnixClient(connectingTo: many.address)
@@ -259,7 +259,7 @@ import Testing
       return client
     }
     #expect(try converse("version", with: small).count == 1)
-    // The one that was idle for longest went.
+    // The one that was idle for longest was closed.
     #expect(try idle[0].receiveAll() == "")
     try idle[1].send("version\n")
     #expect(try idle[1].receiveLine().hasPrefix("ok "))
@@ -292,7 +292,7 @@ import Testing
     try client.send("version\n")
     _ = try client.receiveLine()
     #expect(try client.receiveAll() == "")
-    // One that has begun something is told.
+    // One that has begun a request gets an error.
     let other = try UnixClient(connectingTo: brief.address)
     try other.send("version\nleas")
     _ = try other.receiveLine()
@@ -356,7 +356,7 @@ import Testing
   }
 }
 
-/// Who may do what by version 2; it takes root to be several users.
+/// Who may do what by version 2; only root can be several users.
 @Suite(.alone, .enabled(if: getuid() == 0, "only root can be several users"))
 struct VersionTwoRightsTests {
   private static let somebody: UInt32 = 60001
@@ -399,7 +399,7 @@ struct VersionTwoRightsTests {
     ).start()
     defer { theirs.end() }
     #expect(try theirs.nextLine() == "ready")
-    // Root asks for somebody's process: it is that user's to return as well.
+    // Root asks for another user's process: that user may return the port, too.
     for user in [Self.somebody, 0] {
       let port = try #require(try server.lease(for: theirs.pid))
       #expect(
@@ -407,7 +407,7 @@ struct VersionTwoRightsTests {
           "error not-permitted "))
       #expect(talk("return \(port)\n", as: user) == "ok\n")
     }
-    // And whoever asked may return.
+    // The user who asked may return it, too.
     let answer = talk("lease pid=\(theirs.pid)\n", as: Self.somebody)
     let own = try #require(answer.split(whereSeparator: \.isWhitespace).last)
     #expect(talk("return \(own)\n", as: Self.somebody) == "ok\n")
@@ -435,7 +435,7 @@ struct VersionTwoRightsTests {
     }
     #expect(leases(as: 0, of: hidden).contains("command=sleep\n"))
     #expect(leases(as: Self.somebody, of: hidden).contains(" command=?\n"))
-    // Here nothing is hidden, if the machine is as usual.
+    // Nothing is hidden here, on a usual machine.
     _ = try #require(try server.lease(for: holder.number))
     #expect(
       leases(as: Self.somebody, of: server).contains("command=sleep\n")
@@ -455,7 +455,7 @@ struct VersionTwoRightsTests {
     let answer = talk("lease\nleases\n", as: 0, inContainer: true)
     #expect(answer.hasPrefix("ok "))
     #expect(answer.hasSuffix("ok 1\n"))
-    // Its own number there is 2, and 2 is its number.
+    // Its own pid there is 2.
     #expect(
       talk("lease pid=2\n", as: 0, inContainer: true).hasPrefix("ok "))
     #expect(

@@ -1,12 +1,12 @@
 // Drives a port server with many clients that come and go, kills clients and
-// server, and checks from outside, all the time, what the server promises:
+// server, and checks the server's promises from outside:
 //
-// - a port that is handed out belongs to nobody alive;
-// - it can be bound on TCP and UDP by a program that sets no option at all;
-// - in the end, when all clients are gone, every port is there again.
+// - a port that is leased is held by no other living process;
+// - a program that sets no socket option can bind it on TCP and UDP;
+// - when all clients have ended, every port is free again.
 //
-// What the server does with its leases when it is killed is seen by this alone:
-// a lease that was lost is a port that two living processes have.
+// No other test sees what a killed server does with its leases: a lost lease is a
+// port that two living processes hold.
 
 #define _GNU_SOURCE
 
@@ -49,7 +49,7 @@ static int first_port = 18000, last_port = 18199;
 static int seconds = 10, clients = 100, kill_interval = 1500;
 static int max_ports = 4, life = 30, use_outsiders = 1;
 static long min_leases = 0, min_restarts = 0;
-// How much longer than `seconds` it may take to reach those, in milliseconds.
+// How long after `seconds` to wait for those, in milliseconds.
 static const int64_t patience = 120000;
 
 static void violation(const char *format, ...) {
@@ -74,7 +74,7 @@ static void pause_ms(int milliseconds) {
   nanosleep(&time, NULL);
 }
 
-// The start time of a process; 0 if it is gone or has ended.
+// The start time of a process; 0 if it has ended.
 static uint32_t start_time(pid_t pid) {
   char path[32], text[512];
   snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -127,12 +127,12 @@ static int bind_port(int type, int port) {
   return -1;
 }
 
-// Ports that outsiders, who ask nobody, may bind.
+// Ports that outsiders may bind: programs that ask no server.
 static int is_for_outsiders(int port) {
   return use_outsiders && port % 10 == 0;
 }
 
-// A connection to the server; -1 if there is none at the moment.
+// Connects to the server. Returns -1 if it does not listen.
 static int connect_to_server(void) {
   int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(client, (struct sockaddr *)&address, address_size) == 0)
@@ -142,7 +142,7 @@ static int connect_to_server(void) {
 }
 
 // Asks for a port for a process. Returns it, 0 for a refusal, -1 if the server
-// could not be reached or ended before it had answered.
+// cannot be reached or ends before it answers.
 static int ask(pid_t pid) {
   int client = connect_to_server();
   if (client < 0) return -1;
@@ -169,7 +169,7 @@ static void check(int port, uint64_t self) {
               (unsigned)self, (unsigned)before);
 }
 
-// A client as they should be: gets ports, binds them, holds them, dies.
+// A well-behaved client: gets ports, binds them, holds them, dies.
 static void behave(unsigned *seed) {
   uint64_t self = identity(getpid());
   int count = 1 + rand_r(seed) % max_ports;
@@ -189,8 +189,8 @@ static void behave(unsigned *seed) {
     int tcp = bind_port(SOCK_STREAM, port), udp = bind_port(SOCK_DGRAM, port);
     if ((tcp < 0 || udp < 0) && !is_for_outsiders(port))
       violation("port %d cannot be bound on %s", port, tcp < 0 ? "TCP" : "UDP");
-    // Of a port that is bound, a server that has lost the lease would learn by
-    // its probe.
+    // If a port is bound, the probe keeps a server that has lost the lease from
+    // leasing it again.
     if (rand_r(seed) % 2) {
       close(tcp);
       close(udp);
@@ -200,7 +200,7 @@ static void behave(unsigned *seed) {
   if (rand_r(seed) % 2) kill(getpid(), SIGKILL);
 }
 
-// A client as they should not be.
+// A misbehaving client.
 static void misbehave(unsigned *seed) {
   atomic_fetch_add(&shared->nuisances, 1);
   int client = connect_to_server();
@@ -223,7 +223,7 @@ static void misbehave(unsigned *seed) {
           break;
       break;
     default: {
-      // Asks properly, and dies before the answer.
+      // Sends a valid request, and dies before the answer.
       int length = snprintf(bytes, sizeof bytes, "%d\n", getpid());
       if (send(client, bytes, (size_t)length, MSG_NOSIGNAL) > 0)
         kill(getpid(), SIGKILL);
@@ -232,7 +232,7 @@ static void misbehave(unsigned *seed) {
   close(client);
 }
 
-// Somebody who knows nothing of port servers.
+// A program that asks no server.
 static void interfere(unsigned *seed) {
   int port = first_port + rand_r(seed) % (last_port - first_port + 1);
   port -= port % 10;
@@ -306,7 +306,7 @@ static void usage(void) {
           "usage: soak --server PATH --state PATH --log PATH [--seconds N]\n"
           "            [--clients N] [--first PORT] [--last PORT]\n"
           "            [--kill-every MILLISECONDS] [--no-outsiders]\n"
-          "            [--leases N] [--restarts N]: go on until there were so "
+          "            [--leases N] [--restarts N]: continue until there were so "
           "many\n");
   exit(64);
 }
@@ -360,8 +360,7 @@ int main(int argc, char *argv[]) {
     fprintf(stderr, "soak: %s does not serve; see %s\n", server_path, log);
     return 1;
   }
-  // A look at it before there was any load is of no use: what it needs for a
-  // client it keeps.
+  // Measured under load: the server keeps the memory that it needs for clients.
   long descriptors_at_start = -1, memory_at_start = -1;
   long restarts = 0, stops = 0, started = 0;
   int living = 0;
@@ -390,7 +389,7 @@ int main(int argc, char *argv[]) {
       memory_at_start = status_figure(server, "VmRSS:");
     }
     if (now_ms() >= next_stop) {
-      // Stopped for a moment, it goes on as if nothing had been.
+      // A stop and a continue must not matter.
       kill(server, SIGSTOP);
       pause_ms(20);
       kill(server, SIGCONT);
@@ -418,7 +417,7 @@ int main(int argc, char *argv[]) {
     if (ended < 0 && errno == ECHILD) break;
     if (ended != server) living--;
   }
-  // All are gone, so all their ports are back.
+  // All have ended, so all ports are free again.
   int ports = last_port - first_port + 1, had = 0;
   int64_t end = now_ms() + 10000;
   while (had < ports && now_ms() < end) {

@@ -131,9 +131,9 @@ import Testing
     #expect(try converse("return \(two[0])", with: first) == ["ok"])
     first.end()
     let second = try RunningServer(pool: pool, state: state)
-    #expect(
-      try converse("leases", with: second).map { $0.prefix(10) }
-        == ["port=\(two[1])", "ok 1"].map { $0.prefix(10) })
+    let lines = try converse("leases", with: second)
+    #expect(lines.first?.hasPrefix("port=\(two[1]) ") == true)
+    #expect(lines.dropFirst() == ["ok 1"])
   }
 
   @Test func leasesAreListedByPort() throws {

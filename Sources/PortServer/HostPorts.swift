@@ -2,19 +2,19 @@ import HostSystem
 import PortLeasing
 import SystemPackage
 
-/// The ports of this host, for a server that is asked again and again.
+/// The ports of this host, as a server probes them.
 ///
-/// Whether a port lingers takes a look at all TCP sockets of the host, which may be
-/// many, of any user. One look answers for all ports for a moment, and all looks
+/// To know whether a port lingers, the server needs a census of all TCP sockets of the
+/// host, which may be many. A census answers for all ports for 10 ms, and all of them
 /// together take at most a twentieth of the time.
 final class HostPorts: PortConditions {
   private var census: TCPSocketCensus?
-  /// When the census was taken, and when the next one may be, in nanoseconds since
-  /// boot.
+  /// When the census was taken, and when the next one may be taken, in nanoseconds
+  /// since boot.
   private var takenAt: UInt64 = 0
   private var nextAt: UInt64 = 0
 
-  /// How long a census answers.
+  /// How long a census is valid, in nanoseconds.
   private static let validity: UInt64 = 10_000_000
 
   init() {}
@@ -33,7 +33,7 @@ final class HostPorts: PortConditions {
   private func currentCensus() -> TCPSocketCensus? {
     let now = nanosecondsSinceBoot()
     if now < nextAt { return now < takenAt + Self.validity ? census : nil }
-    // Where the kernel does not tell, no port counts as lingering.
+    // If the kernel does not tell, no port counts as lingering.
     census = (try? TCPSocketCensus()) ?? .unknown
     takenAt = nanosecondsSinceBoot()
     nextAt = takenAt + 19 * (takenAt - now)

@@ -65,8 +65,8 @@ final class Listeners {
     }
   }
 
-  /// Accepts nobody for 100 ms: a connection that cannot be accepted would be
-  /// reported for ever.
+  /// Stops accepting for 100 ms: epoll would report a connection that cannot be
+  /// accepted over and over.
   private func pause(because error: Errno) {
     warnings.say(.accept, "cannot accept clients: \(error)")
     stopListening()

@@ -12,8 +12,8 @@ package import SystemPackage
 /// 1. signals and ends of processes, so that ports are free again, and no pid is
 ///    stale, before a client is served;
 /// 2. connected clients, because they came first;
-/// 3. at most 32 new clients for each address, so that clients who keep coming
-///    starve nobody;
+/// 3. at most 32 new clients for each address, so that a stream of new clients does
+///    not starve the others;
 /// 4. one short part of one list: lists get the time that is left;
 /// 5. what is due: clients' deadlines; once a second, checks of what no event
 ///    reports; the service manager's watchdog.

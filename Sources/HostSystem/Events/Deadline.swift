@@ -48,13 +48,6 @@ package func nanosecondsSinceBoot() -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
-/// Whole seconds on `CLOCK_MONOTONIC_COARSE`, the clock that costs least to read.
-func coarseSeconds() -> Int {
-  var time = timespec()
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
-  return Int(time.tv_sec)
-}
-
 /// Waits (nanosleep(2)).
 package func pause(for duration: Duration) {
   var wanted = duration.timespec

@@ -40,7 +40,10 @@ package struct PortSocket: ~Copyable, Sendable {
       if reusingAddress {
         try descriptor.setOption(SOL_SOCKET, SO_REUSEADDR, to: 1)
       }
-      if family == AF_INET6 { try descriptor.takeIPv4Too() }
+      if family == AF_INET6 {
+        // The default depends on `net.ipv6.bindv6only` (ipv6(7)).
+        try descriptor.setOption(Int32(IPPROTO_IPV6), IPV6_V6ONLY, to: 0)
+      }
       try descriptor.bind(port, family, address)
       return descriptor
     }
@@ -97,26 +100,7 @@ package struct PortSocket: ~Copyable, Sendable {
   }
 }
 
-/// Until when new IPv6 sockets are known to take IPv4 too, in
-/// ``coarseSeconds()``.
-private let dualStackKnownUntil = Atomic<Int>(0)
-
 extension Descriptor {
-  /// Has an IPv6 socket take IPv4 too (`IPV6_V6ONLY` off, ipv6(7)).
-  ///
-  /// That is how it is made unless `net.ipv6.bindv6only` says otherwise, so it
-  /// is only looked at once a second: two calls fewer in most probes.
-  fileprivate func takeIPv4Too() throws(Errno) {
-    let now = coarseSeconds()
-    if now < dualStackKnownUntil.load(ordering: .relaxed) { return }
-    let level = Int32(IPPROTO_IPV6)
-    if try option(level, IPV6_V6ONLY) == 0 {
-      dualStackKnownUntil.store(now + 1, ordering: .relaxed)
-    } else {
-      try setOption(level, IPV6_V6ONLY, to: 0)
-    }
-  }
-
   /// Binds a socket to a port, on every address of its family or the loopback
   /// address of IPv4.
   fileprivate func bind(
@@ -144,13 +128,6 @@ extension Descriptor {
         raw.rawValue, address.assumingMemoryBound(to: sockaddr.self),
         socklen_t(size))
     }
-  }
-
-  private func option(_ level: Int32, _ name: Int32) throws(Errno) -> Int32 {
-    var value: Int32 = 0
-    var size = socklen_t(MemoryLayout<Int32>.size)
-    try systemCall { getsockopt(raw.rawValue, level, name, &value, &size) }
-    return value
   }
 
   fileprivate func setOption(

@@ -49,18 +49,13 @@ struct NetworkSettingsTests {
   }
 
   @Test(.enabled(if: hasIPv6))
-  func aChangeOfWhatIPv6SocketsTakeIsNoticed() async {
+  func aChangeOfWhatIPv6SocketsTakeIsNoticedAtOnce() async {
     await #expect(processExitsWith: .success) {
       try #require(cts_enter_network() == 0)
       try change("ipv6/bindv6only", to: "0")
       let socket = try TestSocket(.tcp, at: .anyIPv4, port: 0)
       #expect(try PortProbe.status(of: socket.port) == .inUse)
       try change("ipv6/bindv6only", to: "1")
-      let end = Deadline(after: .seconds(60))
-      while try PortProbe.status(of: socket.port) != .inUse {
-        try #require(!end.hasPassed)
-      }
-      // And it stays noticed.
       #expect(try PortProbe.status(of: socket.port) == .inUse)
       withExtendedLifetime(socket) {}
     }

@@ -47,9 +47,9 @@ struct ConnectedClients {
     byNumber.values.lazy.filter(\.isIdle).min { $0.deadline < $1.deadline }
   }
 
-  /// The client of a user that makes room for another of the same user: the one
-  /// that has been idle for longest, or else has been waited for longest.
-  func first(of user: UInt32) -> Client? {
+  /// The client of a user to close when the user has too many: the one that has been
+  /// idle for longest, or else the one that has been waited for longest.
+  func clientToClose(of user: UInt32) -> Client? {
     byUser[user]?.min {
       $0.isIdle == $1.isIdle ? $0.deadline < $1.deadline : $0.isIdle
     }

@@ -295,7 +295,7 @@ final class Connections {
   /// many as a user may have.
   private func makeRoom(for client: Client) {
     if clients.count(of: client.user) >= maxClientsPerUser {
-      guard let other = clients.first(of: client.user) else { return }
+      guard let other = clients.clientToClose(of: client.user) else { return }
       if !other.isIdle {
         warnings.say(
           .share,

@@ -3,8 +3,8 @@ import PortLeasing
 import PortProtocol
 import SystemPackage
 
-/// Leases ports and takes returns: it finds out which process a request means,
-/// checks rights and limits, and has the lease recorded.
+/// Decides on leases and returns: it finds the process that a request means, checks
+/// rights and limits, and has leases recorded.
 ///
 /// It knows no connections and no protocol.
 final class Desk {
@@ -54,7 +54,7 @@ final class Desk {
     do throws(Denial) {
       try book.record(lease, for: ports)
     } catch {
-      release(grant)
+      undo(grant)
       throw error
     }
     return grant
@@ -75,7 +75,7 @@ final class Desk {
     }
   }
 
-  /// Takes ports that a client returns, all of them or none.
+  /// Frees ports that a client returns, all of them or none.
   ///
   /// ``Rights/mayReturn(_:of:_:)`` decides who may.
   ///
@@ -85,13 +85,13 @@ final class Desk {
   ///     `nil` for any.
   ///   - peer: The client.
   /// - Throws: Why they stay leased.
-  func takeReturned(
+  func returnPorts(
     _ ports: [UInt16], of pid: Int32?, askedBy peer: Peer
   ) throws(Denial) {
     try processes.reclaimEndedBeforeRequest()
     var named: ProcessIdentity?
     if let pid { named = try processes.holder(pid, namedBy: peer).identity }
-    var grants: [Grant] = []
+    var holders: [KnownProcess] = []
     // One check of a process covers all its ports.
     var permitted: KnownProcess?
     for port in ports {
@@ -105,16 +105,20 @@ final class Desk {
         }
         if lease.user != peer.user { permitted = holder }
       }
-      grants.append(Grant(ports: [port], holder: holder))
+      if holders.last !== holder { holders.append(holder) }
     }
-    for grant in grants { release(grant) }
+    release(ports, of: holders)
   }
 
-  /// Frees leased ports.
-  func release(_ grant: Grant) {
-    book.release(grant.ports)
-    if book.portCount(of: grant.holder) == 0 {
-      processes.addIdle(grant.holder)
+  /// Undoes a lease.
+  func undo(_ grant: Grant) {
+    release(grant.ports, of: [grant.holder])
+  }
+
+  private func release(_ ports: [UInt16], of holders: [KnownProcess]) {
+    book.release(ports)
+    for holder in holders where book.portCount(of: holder) == 0 {
+      processes.addIdle(holder)
     }
   }
 }

@@ -59,11 +59,11 @@ package final class PortServer {
   ///   - ledger: Where leases are recorded; `nil` for nowhere.
   ///   - signals: What tells it to stop.
   ///   - log: Where it logs.
-  /// - Throws: `Errno` if the system is short of descriptors or memory.
+  /// - Throws: What the system is short of, such as `Errno.tooManyOpenFiles`.
   package init(
     listeningOn sockets: [Listener], options: ServerOptions,
     ledger: ServerLedger?, signals: consuming SignalQueue, log: Logger
-  ) throws {
+  ) throws(Errno) {
     self.log = log
     let descriptors = max(options.descriptorLimit - Self.spareDescriptors, 2)
     let maxClients = max(min(options.maxClients, descriptors / 2), 1)

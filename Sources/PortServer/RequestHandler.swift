@@ -63,7 +63,7 @@ final class RequestHandler {
         isSent = connection.send($0)
       }
       guard isSent else {
-        desk.release(grant)
+        desk.undo(grant)
         log.debug("a client disconnected before it got its port")
         return
       }
@@ -92,7 +92,7 @@ final class RequestHandler {
       try client.send(error.bytes)
     case .success(.lease(let order)): try lease(order, to: client)
     case .success(.returnPorts(let ports, let pid)):
-      try takeReturned(ports, of: pid, from: client)
+      try returnPorts(ports, of: pid, from: client)
     // Lists are sent when their turn comes.
     case .success(.leases(let ports)):
       client.list = List(
@@ -126,17 +126,17 @@ final class RequestHandler {
     do {
       try client.send(VersionTwoReply.ok(ports: grant.ports))
     } catch {
-      desk.release(grant)
+      desk.undo(grant)
       throw error
     }
     count(grant, peer, name)
   }
 
-  private func takeReturned(
+  private func returnPorts(
     _ ports: [UInt16], of pid: Int32?, from client: Client
   ) throws(Errno) {
     do throws(Denial) {
-      try desk.takeReturned(ports, of: pid, askedBy: identify(client))
+      try desk.returnPorts(ports, of: pid, askedBy: identify(client))
     } catch {
       warn(of: error)
       try client.send(error.reply.bytes)

@@ -175,8 +175,6 @@ struct Portserver: ParsableCommand {
         """)
       try server.run()
       withExtendedLifetime(marker) {}
-    } catch let error as LeasingError {
-      throw Failure(error.text)
     } catch {
       throw Failure("cannot serve: \(error)")
     }

@@ -70,6 +70,21 @@ struct SystemCallTests {
     #expect(calls["bind"] ?? 0 >= 2)
   }
 
+  @Test func severalPortsAreRecordedTogether() throws {
+    var client: UnixClient?
+    let calls = try calls { server in
+      if client == nil {
+        client = try UnixClient(connectingTo: server.address)
+      }
+      try client?.send("lease count=10\n")
+      let ports = try #require(try client?.receiveLine().dropFirst(3))
+      try client?.send("return \(ports)\n")
+      try #require(try client?.receiveLine() == "ok")
+    }
+    // The records of ten ports are in one page of the ledger, or in two.
+    #expect(calls["pwrite64"] ?? 0 <= 4, "\(calls)")
+  }
+
   @Test func aByteOutOfBandDoesNotKeepTheServerBusy() throws {
     var clients: [UnixClient] = []
     let calls = try calls { server in

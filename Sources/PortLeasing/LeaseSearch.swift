@@ -1,269 +1,191 @@
 package import HostSystem
 
-/// What is asked of an allocator.
-package struct LeaseRequest: Sendable {
-  /// The ports to choose from.
-  package var pool: PortPool
-  /// The process that the ports are for.
-  package var holder: ProcessIdentity
-  /// The user who asks.
-  package var user: UInt32
-  /// How many ports, at least 1; all of them or none.
-  package var count: Int
-  /// Whether the ports have to be in a row.
-  package var isContiguous: Bool
-
-  package init(
-    pool: PortPool, holder: ProcessIdentity, user: UInt32, count: Int = 1,
-    isContiguous: Bool = false
-  ) {
-    self.pool = pool
-    self.holder = holder
-    self.user = user
-    self.count = count
-    self.isContiguous = isContiguous
-  }
-}
-
-/// The answer to a ``LeaseRequest``.
-package enum LeaseOutcome: Hashable, Sendable {
-  /// The ports, in the order in which they were found; contiguous ones
-  /// ascend.
-  case leased([UInt16])
-  /// There are not enough ports.
-  case exhausted(PoolUsage)
-}
-
-/// What became of each port of a pool when one looked for a free one.
-package struct PoolUsage: Hashable, Sendable {
-  /// How many ports the pool has.
-  package var ports: Int
-  /// How many are leased to a living process.
-  package var leased: Int
-  /// How many somebody uses without a lease.
-  package var inUse: Int
-  /// How many this process may not bind.
-  package var denied: Int
-
-  package init(ports: Int, leased: Int = 0, inUse: Int = 0, denied: Int = 0) {
-    self.ports = ports
-    self.leased = leased
-    self.inUse = inUse
-    self.denied = denied
-  }
-
-  /// How many could have been had, were they enough, or in a row.
-  package var available: Int { ports - leased - inUse - denied }
-}
-
-/// What a search has to know of the host.
+/// A search for ports to lease, one step at a time.
 ///
-/// It is handed in, so that the search itself only decides.
-package protocol LeaseConditions<Failure>: PortConditions {
-  /// Whether a holder still lives.
-  func isAlive(_ holder: ProcessIdentity) -> Bool
-
-  /// The process that asks, which is known only if it is needed.
-  ///
-  /// - Throws: Why it cannot be told.
-  func asker() throws(Failure) -> ProcessIdentity
-
-  /// A port that was free is not wanted after all.
-  func drop(_ port: UInt16)
-}
-
-extension LeaseConditions {
-  package func drop(_ port: UInt16) {}
-}
-
-/// Looks for ports to lease, a step at a time.
+/// A search walks the pool, starting after the cursor, and proposes ports that are
+/// not leased. Between two steps its user probes them, while others use the ledger.
+/// If too few ports are free, the search walks the pool again and accepts lingering
+/// ports; then also ports whose records are damaged, because they might be leased.
 ///
-/// A search goes round the pool from the cursor on and proposes ports that nobody
-/// has. Between two steps its user looks at them, while nobody need wait for the
-/// ledger. It goes round again, and is content with less, only where that did not
-/// suffice: with ports that linger, then with ports whose records are damaged, so
-/// that they might be leased.
-///
-/// It decides. Of the host it asks no more than whether a few holders live.
+/// It only decides. The one thing it checks is whether a few holders are alive.
 package struct LeaseSearch {
   /// What to do next.
   package enum Step {
-    /// Look at these ports, and call ``note(_:_:)`` for each until that says that
-    /// it is enough.
-    case look([UInt16])
-    /// Find out which of these processes live, and call ``learn(_:)``.
-    case ask([ProcessIdentity])
+    /// Probe these ports, and call ``note(_:of:)`` for each until it returns
+    /// `false`.
+    case probe([UInt16])
+    /// Check which of these processes are alive, and call ``learn(_:)``.
+    case checkHolders([ProcessIdentity])
     /// These ports are enough.
     case found([UInt16])
     /// There are not enough ports.
     case exhausted(PoolUsage)
   }
 
-  /// What a search is content with, the best first.
+  /// Which ports a search accepts; each standard includes those before it.
   private enum Standard {
-    /// A free port that nobody has.
+    /// Free ports without a lease.
     case free
-    /// A free or lingering one.
+    /// Lingering ports.
     case lingering
-    /// One whose record is damaged, so that somebody might have it.
+    /// Ports whose records are damaged, so that they might be leased.
     case doubtful
   }
 
   private let request: LeaseRequest
   private var standard = Standard.free
-  private var walk: PoolWalk
-  /// How many ports this round has come by.
+  private var hasBegun = false
+  private var walk = PoolWalk([])
+  /// How many ports this round has visited.
   private var visited = 0
-  private var usage: PoolUsage
+  /// What this round has found about the ports that it has visited.
+  package private(set) var usage: PoolUsage
   private var damagedCount = 0
-  /// Ports that this round has found not to be good enough.
+  /// Ports that this round has probed and not accepted.
   private var rejected: Set<UInt16> = []
-  /// What was found good; in a row if it has to be.
+  /// The accepted ports; consecutive if they must be.
   private var found: [UInt16] = []
-  /// What was proposed and not looked at yet.
+  /// Proposed ports that are not yet probed.
   private var pending: [UInt16] = []
-  /// Of a row, what was found good behind what is pending.
+  /// Of consecutive ports, the accepted ones that follow the pending ones.
   private var tail: [UInt16] = []
-  /// Those of the proposed ports whose records are damaged.
+  /// Proposed ports whose records are damaged.
   private var doubtful: Set<UInt16> = []
-  /// What is known about holders: each is asked for once.
+  /// Which holders are alive: each is checked once.
   private var holders: [ProcessIdentity: Bool] = [:]
-  /// Who was found alive last: ports in a row are often one process's.
+  /// The holder last found alive: adjacent ports often have the same holder.
   private var lastAlive: ProcessIdentity?
-  /// How many ports to propose at least: the more were in use, the more.
+  /// How many ports to propose at least; it grows with each proposal.
   private var batch = 1
-  /// Ports that were proposed and are not wanted any more.
+  /// Ports that were proposed and are no longer needed.
   package private(set) var dropped: Set<UInt16> = []
-  /// How many ports others look at just now.
+  /// How many ports others are probing.
   private var tentativeCount = 0
 
-  /// How many ports are proposed at a time where fewer are wanted.
+  /// How many ports a step proposes at most, unless more are requested.
   private static let largestBatch = 64
-  /// How many holders are asked for in a step.
-  private static let askLimit = 16
-  /// How many holders a step can have its user ask for.
+  /// How many holders a step checks itself.
+  private static let holderLimit = 16
+  /// How many holders a step lets its user check.
   private static let unknownLimit = 4096
 
-  /// - Parameters:
-  ///   - request: What is asked for.
-  ///   - cursor: The port that was handed out last.
-  package init(_ request: LeaseRequest, from cursor: UInt16) {
+  package init(_ request: LeaseRequest) {
     self.request = request
     usage = PoolUsage(ports: request.pool.count)
-    walk = PoolWalk(
-      request.pool.ranges(
-        after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
   }
 
-  /// Whether there might have been enough ports if others had not looked at some of
-  /// them, which they may give up at once.
+  /// Whether there might be enough ports after others have finished probing, because
+  /// they may release those ports at once.
   package var dependsOnOthers: Bool {
     tentativeCount > 0 && usage.available + tentativeCount >= request.count
   }
 
-  /// Whether enough ports were found good.
+  /// Whether enough ports are accepted.
   package var hasFound: Bool { found.count == request.count }
 
-  /// What became of the ports that this round has come by.
-  package var usageSoFar: PoolUsage { usage }
-
-  /// Whether ports have to be looked at thoroughly.
+  /// Whether ports need the thorough probe.
   package var isThorough: Bool { standard != .free }
 
-  /// Whether the record of a port that was proposed is damaged: that is not to be
-  /// forgotten before the port is leased.
+  /// Whether the record of a proposed port is damaged.
+  ///
+  /// Such a record must stay until the port is leased.
   package func isDoubtful(_ port: UInt16) -> Bool { doubtful.contains(port) }
 
-  /// Every port that was proposed and not forgotten.
+  /// Every port that was proposed and not taken with ``takeDropped()``.
   package var proposed: [UInt16] { found + pending + tail + dropped }
 
-  /// Goes on.
+  /// Takes the next step.
   ///
   /// - Parameters:
-  ///   - isAlive: Whether a holder lives.
-  ///   - record: What the ledger has on a port.
+  ///   - cursor: The port leased last, after which the first step starts its walk.
+  ///   - isAlive: Whether a holder is alive.
+  ///   - record: The ledger's record of a port.
   /// - Returns: What to do next.
-  /// - Throws: What reading a record throws.
+  /// - Throws: What `record` throws.
   package mutating func next<Failure>(
-    isAlive: (ProcessIdentity) -> Bool,
+    after cursor: UInt16, isAlive: (ProcessIdentity) -> Bool,
     record: (UInt16) throws(Failure) -> LedgerRecord
   ) throws(Failure) -> Step {
+    if !hasBegun {
+      hasBegun = true
+      walk = PoolWalk(
+        request.pool.ranges(
+          after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
+    }
     if hasFound { return .found(found) }
     repeat {
       if let step = try propose(isAlive, record) { return step }
     } while canSuffice && beginNextRound()
-    drop(found)
-    found = []
+    dropFound()
     return .exhausted(usage)
   }
 
-  /// Goes on with a round.
+  /// Continues a round.
   ///
-  /// - Returns: `nil` where it is over.
+  /// - Returns: `nil` at its end.
   private mutating func propose<Failure>(
     _ isAlive: (ProcessIdentity) -> Bool,
     _ record: (UInt16) throws(Failure) -> LedgerRecord
   ) throws(Failure) -> Step? {
-    var asked = 0
+    var checked = 0
     while let port = walk.port {
       let entry = dropped.contains(port) ? .vacant : try record(port)
       if case .lease(let lease) = entry, lease.holder != lastAlive,
         !isKnown(lease.holder)
       {
-        if asked == Self.askLimit { return try askForHolders(record) }
-        asked += 1
+        if checked == Self.holderLimit { return try checkHolders(record) }
+        checked += 1
         holders[lease.holder] = isAlive(lease.holder)
       }
       walk.advance()
       visited += 1
-      // It was good enough already, in a round before this one.
+      // An earlier round has accepted it.
       if found.contains(port) { continue }
-      let isTaken = !canTake(port, entry)
-      if request.isContiguous { breakRow(before: port, isTaken) }
-      if isTaken { continue }
+      let isAvailable = isAvailable(port, entry)
+      if request.isContiguous { breakRow(before: port, isAvailable) }
+      if !isAvailable { continue }
       pending.append(port)
       let missing = request.count - found.count
       if pending.count == (request.isContiguous ? missing : max(missing, batch))
       {
-        return look()
+        return probePending()
       }
     }
     if request.isContiguous || !canSuffice { pending = [] }
-    return pending.isEmpty ? nil : look()
+    return pending.isEmpty ? nil : probePending()
   }
 
-  /// Whether there can be enough ports, at the end of a round, if all that is in
-  /// use lingers.
+  /// Whether there can be enough ports, at the end of a round, if all that are in
+  /// use linger.
   private var canSuffice: Bool {
-    // Of a row, not all that are in use have been looked at.
+    // A round for consecutive ports does not probe every port.
     request.isContiguous
       || found.count + pending.count + usage.inUse + damagedCount
         >= request.count
   }
 
-  private mutating func look() -> Step {
-    // Those that were in use cost a step each; so the steps grow.
+  private mutating func probePending() -> Step {
+    // Each step costs a lock, so steps grow while ports are in use.
     batch = min(batch * 2, Self.largestBatch)
     dropped.subtract(pending)
-    return .look(pending)
+    return .probe(pending)
   }
 
-  /// Begins a row anew where a port cannot be its next one.
-  private mutating func breakRow(before port: UInt16, _ isTaken: Bool) {
+  /// Starts a new row if a port cannot extend the current one.
+  private mutating func breakRow(before port: UInt16, _ isAvailable: Bool) {
     guard let last = pending.last ?? found.last else { return }
-    if !isTaken, last &+ 1 == port { return }
-    drop(found)
-    found = []
+    if isAvailable, last &+ 1 == port { return }
+    dropFound()
     pending = []
   }
 
   private func isKnown(_ holder: ProcessIdentity) -> Bool {
+    // The holder of the request is alive.
     holder == request.holder || holders[holder] != nil
   }
 
-  /// Has its user find out about all holders that this round may come by, which
-  /// takes longer than others should wait for the ledger.
-  private func askForHolders<Failure>(
+  /// Lets the user check all unknown holders of this round without the lock.
+  private func checkHolders<Failure>(
     _ record: (UInt16) throws(Failure) -> LedgerRecord
   ) throws(Failure) -> Step {
     var unknown: Set<ProcessIdentity> = []
@@ -274,19 +196,18 @@ package struct LeaseSearch {
       }
       walk.advance()
     }
-    return .ask(Array(unknown))
+    return .checkHolders(Array(unknown))
   }
 
-  private mutating func canTake(
+  private mutating func isAvailable(
     _ port: UInt16, _ record: LedgerRecord
   ) -> Bool {
-    // What comes after a whole round was counted in it.
+    // A walk with an overlap visits some ports twice, and counts them once.
     let count = visited <= usage.ports ? 1 : 0
     switch record {
     case .vacant: break
     case .lease(let lease):
-      if lease.holder == lastAlive || holders[lease.holder] ?? true {
-        lastAlive = lease.holder
+      guard canReclaim(lease) else {
         usage.leased += count
         if lease.isTentative { tentativeCount += count }
         return false
@@ -299,6 +220,16 @@ package struct LeaseSearch {
     return !rejected.contains(port)
   }
 
+  /// Whether a port comes back because its holder is dead.
+  ///
+  /// Nothing else reclaims ports in a ledger: a search reads the lease of a
+  /// dead holder as vacant.
+  private mutating func canReclaim(_ lease: Lease) -> Bool {
+    if lease.holder != lastAlive, holders[lease.holder] == false { return true }
+    lastAlive = lease.holder
+    return false
+  }
+
   /// - Returns: Whether there is another round.
   private mutating func beginNextRound() -> Bool {
     switch standard {
@@ -307,10 +238,7 @@ package struct LeaseSearch {
       standard = .doubtful
     default: return false
     }
-    if request.isContiguous {
-      drop(found)
-      found = []
-    }
+    if request.isContiguous { dropFound() }
     walk.restart()
     visited = 0
     usage = PoolUsage(ports: usage.ports)
@@ -320,53 +248,55 @@ package struct LeaseSearch {
     return true
   }
 
-  private mutating func drop(_ ports: [UInt16]) {
-    dropped.formUnion(ports)
+  private mutating func dropFound() {
+    dropped.formUnion(found)
+    found = []
   }
 }
 
-// MARK: - What was found out
+// MARK: - Results of probes and checks
 
 extension LeaseSearch {
-  /// The ports to look at, the first to be looked at first.
+  /// The proposed ports in the order in which to probe them.
   ///
-  /// In a row the last one that is in use is the one that matters.
-  package var toLookAt: [UInt16] {
+  /// Consecutive ports are probed from the last one down: behind the last one in
+  /// use, the next row starts.
+  package var probeOrder: [UInt16] {
     request.isContiguous ? pending.reversed() : pending
   }
 
-  /// Takes note of what became of a port that was to be looked at.
+  /// Notes the status of a port that was proposed.
   ///
-  /// - Returns: Whether to look at the next one.
-  package mutating func note(_ port: UInt16, _ status: PortStatus) -> Bool {
-    let isGood =
+  /// - Returns: Whether to probe the next one.
+  package mutating func note(_ status: PortStatus, of port: UInt16) -> Bool {
+    let isAccepted =
       switch status {
       case .free: true
       case .lingering: isThorough
       case .inUse, .denied: false
       }
-    if !isGood { reject(port, status) }
+    if !isAccepted { reject(port, status) }
     return request.isContiguous
-      ? noteInRow(port, isGood) : noteAlone(port, isGood)
+      ? noteInRow(port, isAccepted) : noteAlone(port, isAccepted)
   }
 
-  private mutating func noteAlone(_ port: UInt16, _ isGood: Bool) -> Bool {
+  private mutating func noteAlone(_ port: UInt16, _ isAccepted: Bool) -> Bool {
     pending.removeFirst()
-    if isGood { found.append(port) } else { drop([port]) }
+    if isAccepted { found.append(port) } else { dropped.insert(port) }
     if !hasFound { return !pending.isEmpty }
-    drop(pending)
+    dropped.formUnion(pending)
     pending = []
     return false
   }
 
-  private mutating func noteInRow(_ port: UInt16, _ isGood: Bool) -> Bool {
+  private mutating func noteInRow(_ port: UInt16, _ isAccepted: Bool) -> Bool {
     pending.removeLast()
-    if isGood {
+    if isAccepted {
       tail.insert(port, at: 0)
       if !pending.isEmpty { return true }
       found += tail
     } else {
-      drop(found + pending + [port])
+      dropped.formUnion(found + pending + [port])
       found = tail
     }
     pending = []
@@ -379,24 +309,23 @@ extension LeaseSearch {
     if status == .denied { usage.denied += 1 } else { usage.inUse += 1 }
   }
 
-  /// Takes note that a port that was found good is somebody else's by now.
+  /// Notes that an accepted port now belongs to somebody else.
   package mutating func lose(_ port: UInt16) {
     reject(port, .inUse)
     if request.isContiguous {
-      drop(found)
-      found = []
+      dropFound()
     } else {
-      drop([port])
+      dropped.insert(port)
       found.removeAll { $0 == port }
     }
   }
 
-  /// Takes note of which processes live.
+  /// Notes which processes are alive.
   package mutating func learn(_ answers: [ProcessIdentity: Bool]) {
     holders.merge(answers) { $1 }
   }
 
-  /// Forgets the ports that are not wanted any more.
+  /// Forgets the ports that are no longer needed.
   ///
   /// - Returns: Those ports.
   package mutating func takeDropped() -> Set<UInt16> {

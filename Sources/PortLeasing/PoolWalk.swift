@@ -1,8 +1,8 @@
-/// A walk round a pool, a port at a time.
+/// A walk through a pool, one port at a time.
 struct PoolWalk {
   private let ranges: [ClosedRange<UInt16>]
   private var index = 0
-  /// The port that the walk has come to; `nil` at its end.
+  /// The port that the walk has reached; `nil` at its end.
   private(set) var port: UInt16?
 
   init(_ ranges: [ClosedRange<UInt16>]) {

@@ -1,18 +1,38 @@
 package import HostSystem
 
-/// What whoever leases ports has to know of them.
+/// What an allocator must know about the ports of the host.
 ///
-/// It is handed in, so that what leases only decides.
+/// It is passed in, so that the allocator performs no I/O.
 package protocol PortConditions<Failure> {
-  /// What is thrown where a port cannot be looked at.
+  /// What a probe throws that cannot be made.
   associatedtype Failure: Error
 
-  /// Whether any program could bind the port: the quick question.
+  /// Whether every program can bind the port: the quick probe.
   func isFree(_ port: UInt16) throws(Failure) -> Bool
 
-  /// The port's status: the thorough question, for a port that is not free.
+  /// The port's status: the thorough probe, for a port that is not free.
   ///
-  /// - Returns: `nil` where to find out would take too much of the host's time now;
-  ///   the port can be asked for again later.
+  /// - Returns: `nil` if the probe would take too much of the host's time now; it
+  ///   can be made later.
   func status(of port: UInt16) throws(Failure) -> PortStatus?
+}
+
+/// What a search must know about the host.
+package protocol LeaseConditions<Failure>: PortConditions {
+  /// Whether a holder is alive.
+  func isAlive(_ holder: ProcessIdentity) -> Bool
+
+  /// The process that makes the request.
+  ///
+  /// It is looked up only if it is needed.
+  ///
+  /// - Throws: Why it cannot be identified.
+  func asker() throws(Failure) -> ProcessIdentity
+
+  /// The search no longer needs a port that was free.
+  func drop(_ port: UInt16)
+}
+
+extension LeaseConditions {
+  package func drop(_ port: UInt16) {}
 }

@@ -1,34 +1,33 @@
 package import HostSystem
 package import PortLeasing
-package import SystemPackage
+import SystemPackage
 
-/// The file in which leases are written down, so that processes which know
-/// nothing of each other share one pool.
+/// The file that records leases, so that independent processes share one pool.
 ///
-/// Every call takes the file's lock and lets go of it. A process that is
-/// killed inside a call leaves a ledger that the next call uses. What cannot
-/// be trusted is rebuilt, and a warning says so.
+/// Every call takes the file's lock and releases it. If a process is killed inside a
+/// call, the next call can use the ledger. Damaged parts are rebuilt, with a warning.
 ///
 /// One value serves all threads of a process.
 package final class Ledger: Sendable {
-  private let store: LedgerStore
-  /// The file, open several times where several threads have used it at once: the
-  /// lock is an open file's, so it parts threads as it parts processes.
+  let store: LedgerStore
+  /// Open files that no call is using.
   ///
-  /// A child made by fork(2) shares them with its parent, and with them the lock:
-  /// both would have that at once. So one is of use only to the process that
-  /// opened it.
+  /// Each concurrent call has its own, because the lock belongs to an open
+  /// file, and so separates threads like processes.
+  ///
+  /// A child made by fork(2) shares its parent's open files, and with them the lock.
+  /// A file is therefore used only by the process that opened it.
   private let files = ForkableMutex<[(file: LedgerFile, pid: Int32)]>([])
 
-  /// How many stay open from call to call.
+  /// How many files stay open between calls.
   private static let keptFiles = 4
 
-  /// A ledger, which is opened, or begun, when it is first used.
+  /// A ledger that is opened, or created, when it is first used.
   ///
   /// - Parameters:
   ///   - location: Where it is.
-  ///   - context: What gives its content its meaning.
-  ///   - warn: Told of what was put right.
+  ///   - context: The boot and the namespaces that its content belongs to.
+  ///   - warn: Called with every repair.
   package init(
     at location: LedgerLocation, context: LedgerContext,
     warn: @escaping @Sendable (LedgerWarning) -> Void
@@ -42,239 +41,20 @@ package final class Ledger: Sendable {
 
   package var location: LedgerLocation { store.location }
 
-  /// Leases ports.
+  /// Releases ports.
   ///
-  /// Ports are chosen and written down under the lock, and looked at without it, so
-  /// that others need not wait for that. One port is written down as leased at once,
-  /// for mostly it is free. What is looked at besides is written down as a tentative
-  /// lease of the process that asks. Others who find too few ports while there are
-  /// such leases try again until the deadline.
-  ///
-  /// - Parameters:
-  ///   - request: What is asked for.
-  ///   - host: What has to be known of the host.
-  ///   - now: The time, in nanoseconds since boot; not 0.
-  ///   - deadline: How long to look for ports, and to wait for others. One port is
-  ///     looked at even if it has passed.
-  /// - Returns: The ports, which are written down by now, or that there are
-  ///   not enough.
-  /// - Throws: Why the ledger cannot be used, or a port not be probed; or that the
-  ///   time is over. Nothing is leased then.
-  package func lease(
-    _ request: LeaseRequest, under host: some LeaseConditions<Errno>,
-    now: UInt64,
-    deadline: Deadline
-  ) throws(LeasingError) -> LeaseOutcome {
-    var wait = Duration.microseconds(500)
-    while true {
-      var hunt = Hunt(request, now: now)
-      let outcome: LeaseOutcome
-      do throws(LeasingError) {
-        outcome = try run(&hunt, under: host, deadline)
-      } catch {
-        withdraw(hunt, deadline)
-        throw error
-      }
-      guard case .exhausted = outcome, hunt.search?.dependsOnOthers == true,
-        !deadline.hasPassed
-      else { return outcome }
-      // At different times, lest they meet again.
-      pause(for: min(wait * Double.random(in: 0.5...1), deadline.remaining))
-      wait = min(wait * 2, .milliseconds(500))
-    }
-  }
-
-  /// A search for ports, and what is written down meanwhile.
-  private struct Hunt {
-    let request: LeaseRequest
-    /// What is written down in the end.
-    let lease: Lease
-    /// What is written down until then, once that is needed.
-    private(set) var tentative: Lease?
-    /// Whether the first port is written down as leased at once.
-    var isFirst: Bool
-    /// It begins where the ledger's cursor stands, so with the first lock.
-    var search: LeaseSearch?
-
-    init(_ request: LeaseRequest, now: UInt64) {
-      self.request = request
-      lease = Lease(holder: request.holder, user: request.user, leasedAt: now)
-      isFirst = request.count == 1
-    }
-
-    mutating func makeTentative(
-      under host: some LeaseConditions<Errno>
-    ) throws(LeasingError) -> Lease {
-      if let tentative { return tentative }
-      do throws(Errno) {
-        let new = Lease.tentative(of: try host.asker(), user: request.user)
-        tentative = new
-        return new
-      } catch {
-        throw .asker(error)
-      }
-    }
-
-    /// Whether a record is what this search has written.
-    func wrote(_ record: LedgerRecord) -> Bool {
-      guard case .lease(let found) = record else { return false }
-      return found == lease || found == tentative
-    }
-  }
-
-  private func run(
-    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
-    _ deadline: Deadline
-  ) throws(LeasingError) -> LeaseOutcome {
-    while true {
-      let step = try withLockedFile(until: deadline) {
-        file, header throws(LeasingError) in
-        try self.step(&hunt, under: host, in: file, &header)
-      }
-      for port in hunt.search?.takeDropped() ?? [] { host.drop(port) }
-      switch step {
-      case .found(let ports): return .leased(ports)
-      case .exhausted(let usage): return .exhausted(usage)
-      case .ask(let holders):
-        var answers: [ProcessIdentity: Bool] = [:]
-        for holder in holders { answers[holder] = host.isAlive(holder) }
-        hunt.search?.learn(answers)
-      case .look(let ports):
-        try look(&hunt, under: host, deadline)
-        // It is written down as it should be.
-        if hunt.isFirst, hunt.search?.hasFound == true {
-          return .leased(ports)
-        }
-        hunt.isFirst = false
-      }
-    }
-  }
-
-  /// Goes on with a search under the lock, and writes down what comes of it.
-  private func step(
-    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
-    in file: LedgerFile,
-    _ header: inout LedgerHeader
-  ) throws(LeasingError) -> LeaseSearch.Step {
-    // The first search begins anywhere, lest the ledgers of several users go
-    // through the same ports side by side.
-    var search =
-      hunt.search
-      ?? LeaseSearch(
-        hunt.request,
-        from: header.cursor == 0
-          ? hunt.request.pool.randomPort() : header.cursor)
-    defer { hunt.search = search }
-    while true {
-      try clear(search.dropped, of: hunt, in: file)
-      let step = try search.next(isAlive: host.isAlive) {
-        port throws(LeasingError) in try self.record(of: port, in: file)
-      }
-      try clear(search.dropped, of: hunt, in: file)
-      switch step {
-      case .ask, .exhausted: return step
-      case .look(let ports):
-        if search.isDoubtful(ports[0]) { hunt.isFirst = false }
-        let lease =
-          hunt.isFirst ? hunt.lease : try hunt.makeTentative(under: host)
-        let marked = ports.filter { !search.isDoubtful($0) }
-        header.cursor = ports[ports.count - 1]
-        let header = header
-        try store.step { () throws(Errno) in
-          try Self.write(lease, for: marked, header, to: file)
-        }
-        return step
-      case .found(let ports):
-        if let lost = try firstLost(of: ports, search, hunt, in: file) {
-          search.lose(lost)
-          continue
-        }
-        let (lease, header) = (hunt.lease, header)
-        try store.step { () throws(Errno) in
-          try Self.write(lease, for: ports, header, to: file)
-        }
-        return step
-      }
-    }
-  }
-
-  /// The first of the ports that were found good whose record is not what this
-  /// search has written: somebody may have put another file in this one's place.
-  private func firstLost(
-    of ports: [UInt16], _ search: LeaseSearch, _ hunt: Hunt, in file: LedgerFile
-  ) throws(LeasingError) -> UInt16? {
-    for port in ports {
-      let expected: LedgerRecord? =
-        search.isDoubtful(port)
-        ? .damaged : hunt.tentative.map(LedgerRecord.lease)
-      if try record(of: port, in: file) != expected { return port }
-    }
-    return nil
-  }
-
-  /// Looks at the ports that a search proposes.
-  private func look(
-    _ hunt: inout Hunt, under host: some LeaseConditions<Errno>,
-    _ deadline: Deadline
-  ) throws(LeasingError) {
-    guard let ports = hunt.search?.toLookAt else { return }
-    for port in ports {
-      if !hunt.isFirst, deadline.hasPassed {
-        throw .outOfTime(hunt.search?.usageSoFar ?? PoolUsage(ports: 0))
-      }
-      let status: PortStatus
-      do throws(Errno) {
-        if hunt.search?.isThorough == true {
-          status = try host.status(of: port) ?? .inUse
-        } else {
-          status = try host.isFree(port) ? .free : .inUse
-        }
-      } catch {
-        throw .probe(port, error)
-      }
-      if hunt.search?.note(port, status) != true { return }
-    }
-  }
-
-  /// Undoes what a search has written down.
-  private func withdraw(_ hunt: Hunt, _ deadline: Deadline) {
-    guard let search = hunt.search, !search.proposed.isEmpty else { return }
-    // The time may be over already.
-    let deadline = max(deadline, Deadline(after: .milliseconds(100)))
-    try? withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.clear(search.proposed, of: hunt, in: file)
-    }
-  }
-
-  private func record(
-    of port: UInt16, in file: LedgerFile
-  ) throws(LeasingError) -> LedgerRecord {
-    try store.step { () throws(Errno) in try file.record(of: port) }
-  }
-
-  /// Clears the records of ports, as far as they are what this search has written.
-  private func clear(
-    _ ports: some Sequence<UInt16>, of hunt: Hunt, in file: LedgerFile
-  ) throws(LeasingError) {
-    try store.step { () throws(Errno) in
-      try file.update(ports) { _, record in hunt.wrote(record) ? .zero : nil }
-    }
-  }
-
-  /// Gives ports back.
-  ///
-  /// Those that the holder does not have are left alone.
+  /// Ports that the holder does not have are ignored.
   ///
   /// - Parameters:
   ///   - ports: The ports.
-  ///   - holder: Who has them.
+  ///   - holder: The process that has them.
   ///   - deadline: How long to wait for the lock.
-  /// - Throws: Why the ledger cannot be used.
+  /// - Throws: `LeasingError.ledger`.
   package func release(
     _ ports: [UInt16], of holder: ProcessIdentity, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
-      try self.store.step { () throws(Errno) in
+      try store.step { () throws(Errno) in
         for port in ports {
           guard case .lease(let lease) = try file.record(of: port),
             lease.holder == holder
@@ -285,27 +65,27 @@ package final class Ledger: Sendable {
     }
   }
 
-  /// What the ledger has.
+  /// The content of a ledger.
   package struct Contents: Sendable {
-    /// The leases of living processes, by port.
+    /// The leases of live processes, by port.
     package var leases: [(port: UInt16, lease: Lease)] = []
     /// Ports whose records are damaged.
     package var damaged: [UInt16] = []
   }
 
-  /// Reads all of it.
+  /// Reads the whole ledger.
   ///
   /// - Parameters:
-  ///   - isAlive: Whether a holder lives.
+  ///   - isAlive: Whether a holder is alive.
   ///   - deadline: How long to wait for the lock.
-  /// - Returns: What it has.
-  /// - Throws: Why the ledger cannot be used.
+  /// - Returns: Its content.
+  /// - Throws: `LeasingError.ledger`.
   package func contents(
     isAlive: (ProcessIdentity) -> Bool, deadline: Deadline
   ) throws(LeasingError) -> Contents {
     var contents = try withLockedFile(until: deadline) {
       file, _ throws(LeasingError) in
-      try self.store.step { () throws(Errno) in
+      try store.step { () throws(Errno) in
         var contents = Contents()
         for port in 1...UInt16.max {
           switch try file.record(of: port) {
@@ -318,7 +98,7 @@ package final class Ledger: Sendable {
         return contents
       }
     }
-    // Others need not wait while processes are looked at.
+    // Checking holders takes time, so the lock is not held.
     var holders: [ProcessIdentity: Bool] = [:]
     contents.leases.removeAll { _, lease in
       let lives = holders[lease.holder] ?? isAlive(lease.holder)
@@ -328,37 +108,20 @@ package final class Ledger: Sendable {
     return contents
   }
 
-  /// Writes all leases and the header, or nothing: where one cannot be written,
-  /// those before it are taken back.
-  private static func write(
-    _ lease: Lease, for ports: [UInt16], _ header: LedgerHeader,
-    to file: LedgerFile
-  ) throws(Errno) {
-    do throws(Errno) {
-      try file.update(ports) { port, _ in file.words(of: lease, for: port) }
-      try file.write(header)
-    } catch {
-      try? file.update(ports) { _, record in
-        record == .lease(lease) ? .zero : nil
-      }
-      throw error
-    }
-  }
-
   /// Calls `body` with the file locked and its header read.
-  private func withLockedFile<Result>(
+  func withLockedFile<Result>(
     until deadline: Deadline,
     _ body: (LedgerFile, inout LedgerHeader) throws(LeasingError) -> Result
   ) throws(LeasingError) -> Result {
-    // Somebody may replace the file between its opening and its locking, but
-    // hardly again and again.
+    // Another process may replace the file between opening and locking, but hardly
+    // a hundred times.
     for _ in 0..<100 {
       let pid = currentPID()
       let file =
         if let kept = takeFile(openedBy: pid) {
           kept
         } else {
-          // A new one is made once in a namespace's life: time to clear up.
+          // A ledger is created once for a namespace: a good time to clean up.
           try store.open { store.removeAbandonedLedgers() }
         }
       guard
@@ -378,7 +141,7 @@ package final class Ledger: Sendable {
     throw store.problem(.unstable)
   }
 
-  // To open a file costs less than to wait for those who look for an open one.
+  // Opening a file costs less than waiting for the mutex.
 
   private func takeFile(openedBy pid: Int32) -> LedgerFile? {
     files.withLockIfAvailable { files in

@@ -1,7 +1,8 @@
 /// What was wrong with a ledger and has been put right.
 package enum LedgerWarning: Hashable, Sendable {
-  /// The file was no ledger, or one of another version. It was renamed, and a
-  /// new one begun with as many leases as could be read.
+  /// The file was no ledger, or one of another version.
+  ///
+  /// It was renamed, and a new one begun with as many leases as could be read.
   case setAside(path: String, newPath: String, leases: Int)
   /// The file was too short.
   case truncated(path: String)

@@ -4,61 +4,60 @@ import PortLeasing
 import PortPicker
 import PortProtocol
 
-/// Reads the command's arguments.
+/// Parses the command's arguments.
 ///
-/// What is not as it should be is said in words that follow the value: what is
-/// expected.
+/// A `ValidationError` says only what is expected; ArgumentParser puts the option
+/// and its value in front of it.
 enum ArgumentText {
-  /// A pid, as Python's `int()` reads one, for that is how the original reads
-  /// it.
+  /// The pid of a holder, parsed as Python's `int()` does it, like the original.
   static func holder(_ text: String) throws(PortPickerError) -> Int32 {
     guard let number = decimalInteger(Array(text.utf8)),
       let pid = Int32(exactly: number), pid > 0
     else {
       throw PortPickerError(
         .invalidArgument,
-        "PID is '\(text)'; the pid of a running process is expected, such as "
-          + "$$ in a shell"
+        "PID is '\(text)'; expected the pid of a running process, such as $$ "
+          + "in a shell"
           + (text.contains { $0.isLetter }
-            ? "; the commands are run, return, status, check, doctor" : ""))
+            ? ", or one of the commands "
+              + Portpicker.subcommandNames.joined(separator: ", ") : ""))
     }
     return pid
   }
 
-  /// A pid that an option names.
+  /// A pid as the value of an option.
   static func pid(_ text: String) throws -> Int32 {
     guard let number = decimalInteger(Array(text.utf8)),
       let pid = Int32(exactly: number), pid > 0
     else {
-      throw ValidationError("the pid of a process is expected")
+      throw ValidationError("expected the pid of a process")
     }
     return pid
   }
 
-  /// For how long a port is kept bound; zero for not at all.
+  /// How long a port is kept bound; zero for not at all.
   static func bindTimeout(_ text: String) throws(PortPickerError) -> Duration {
     guard let duration = seconds(text) else {
       throw PortPickerError(
         .invalidArgument,
-        "BIND_TIMEOUT is '\(text)'; a number of seconds, 0 or more, is "
-          + "expected")
+        "BIND_TIMEOUT is '\(text)'; expected a number of seconds, 0 or more")
     }
     return duration
   }
 
   static func timeout(_ text: String) throws -> Duration {
     guard let duration = seconds(text), duration > .zero else {
-      throw ValidationError("a number of seconds above 0 is expected")
+      throw ValidationError("expected a number of seconds above 0")
     }
     return duration
   }
 
   static func count(_ text: String) throws -> Int {
     guard let count = decimalInteger(Array(text.utf8)), count > 0 else {
-      throw ValidationError("a number of ports, 1 or more, is expected")
+      throw ValidationError("expected a number of ports, 1 or more")
     }
     guard count <= Int(UInt16.max) else {
-      throw ValidationError("there are no more than 65535 ports")
+      throw ValidationError("expected at most 65535 ports")
     }
     return count
   }
@@ -67,7 +66,7 @@ enum ArgumentText {
     guard let number = decimalInteger(Array(text.utf8)),
       let port = UInt16(exactly: number), port > 0
     else {
-      throw ValidationError("a port within 1-65535 is expected")
+      throw ValidationError("expected a port from 1 to 65535")
     }
     return port
   }
@@ -78,17 +77,16 @@ enum ArgumentText {
         .map { Int($0.lowerBound)...Int($0.upperBound) }
     } catch {
       throw ValidationError(
-        "\(error); ports and ranges within 1-65535 are expected, such as "
+        "\(error); expected ports and ranges from 1 to 65535, such as "
           + "8000-8999,9090")
     }
   }
 
-  /// A number of seconds, 0 or more, that may have a fraction.
-  ///
-  /// More than thirty years are cut to that.
+  /// A number of seconds, 0 or more, with an optional fraction; at most 1e9,
+  /// some thirty years.
   private static func seconds(_ text: String) -> Duration? {
     let words = text.split(whereSeparator: \.isWhitespace)
-    // `Double` would read hexadecimal numbers as well, and names.
+    // `Double` would also accept hexadecimal numbers, and "inf".
     guard words.count == 1,
       words[0].allSatisfy({ $0.isASCII && $0.isNumber || "+-.eE".contains($0) }
       ),
@@ -100,10 +98,11 @@ enum ArgumentText {
 
 /// Requires that the first of this process's arguments are UTF-8.
 ///
-/// - Parameter count: How many, the command's name included.
-/// - Throws: That one is not: repaired, it would name something else.
+/// - Parameter count: How many, including the command's name.
+/// - Throws: `invalidArgument` if one is not. Repaired, it would name something
+///   else.
 func requireTextArguments(_ count: Int) throws(PortPickerError) {
   guard let index = indexOfNonTextArgument(first: count) else { return }
   throw PortPickerError(
-    .invalidArgument, "argument \(index) is not UTF-8; correct it")
+    .invalidArgument, "argument \(index) is not valid UTF-8")
 }

@@ -3,26 +3,26 @@ import HostSystem
 import PortPicker
 import SystemPackage
 
-/// `portpicker check`: whether ports are free, and who has them.
+/// `portpicker check`: whether ports are free, and who uses them.
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Show whether ports are free, and who uses them.",
     discussion: """
-      free: any program can bind the port. lingering: closed connections are \
-      left on it, which a program that sets SO_REUSEADDR can bind over. Of other \
-      users' processes, the system may not tell.
+      A port is free if any program can bind it. It is lingering if only closed \
+      connections are left on it, so that a program that sets SO_REUSEADDR can \
+      bind it. The system may hide which sockets belong to other users' processes.
 
         portpicker check 8080
         portpicker check --wait 10 8080                # until it is free
-        portpicker check --wait-listening 10 8080      # until a server is there
+        portpicker check --wait-listening 10 8080      # until a server listens
         portpicker check --wait-listening 10 --while $! 8080
 
-      With --while, it stops waiting as soon as that process has ended. With \
-      --udp, it waits for UDP sockets that are bound and not connected.
+      With --while, it stops waiting when that process ends. With --udp, it \
+      waits for UDP sockets that are bound and not connected.
 
-      Exit status: 0 if all ports are free, or, with --wait-listening, if all \
-      are listened on; otherwise 1; 64 if an argument makes no sense.
+      Exit status: 0 if all ports are free or, with --wait-listening, something \
+      listens on all of them; 1 otherwise; 64 if an argument is invalid.
       """)
 
   @Argument(
@@ -39,14 +39,14 @@ struct CheckCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Wait so long, at most, until the ports are free.", valueName: "SECONDS"),
+      "Wait at most this long until the ports are free.", valueName: "SECONDS"),
     transform: ArgumentText.timeout)
   var wait: Duration?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Wait so long, at most, until something accepts connections on them.",
+      "Wait at most this long until something listens on the ports.",
       valueName: "SECONDS"),
     transform: ArgumentText.timeout)
   var waitListening: Duration?
@@ -54,27 +54,27 @@ struct CheckCommand: ParsableCommand {
   @Option(
     name: .customLong("while"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Wait no longer than the process PID lives.", valueName: "PID"),
+      "Stop waiting when the process PID ends.", valueName: "PID"),
     transform: ArgumentText.pid)
   var process: Int32?
 
-  @Flag(help: "With --wait-listening, wait for UDP sockets, not for TCP.")
+  @Flag(help: "With --wait-listening, wait for UDP sockets instead of TCP.")
   var udp = false
 
   @OptionGroup var source: SourceOptions
 
   func validate() throws {
     if wait != nil, waitListening != nil {
-      throw ValidationError("--wait and --wait-listening exclude each other")
+      throw ValidationError("--wait and --wait-listening cannot be combined")
     }
     if process != nil, wait == nil, waitListening == nil {
-      throw ValidationError("--while needs --wait or --wait-listening")
+      throw ValidationError("--while requires --wait or --wait-listening")
     }
     if udp, waitListening == nil {
-      throw ValidationError("--udp needs --wait-listening")
+      throw ValidationError("--udp requires --wait-listening")
     }
     if json, quiet {
-      throw ValidationError("--json and --quiet exclude each other")
+      throw ValidationError("--json and --quiet cannot be combined")
     }
   }
 
@@ -110,8 +110,7 @@ struct CheckCommand: ParsableCommand {
     if !isWell { throw ExitCode(1) }
   }
 
-  /// Whose the ports are; that this cannot be told is no reason not to tell how
-  /// they are used.
+  /// The leases of the ports; a warning says if they cannot be read.
   private func leases() -> [(lease: PortLease, origin: String)] {
     do throws(PortPickerError) {
       return try Picker.shared.leases(of: port, source.pickOptions())
@@ -121,11 +120,11 @@ struct CheckCommand: ParsableCommand {
     }
   }
 
-  /// Waits until no port is as it should not be.
+  /// Waits until no port is wrong.
   ///
-  /// The kernel reports no change of a port, so it is looked at again and again.
+  /// The kernel does not report changes of a port, so this polls.
   ///
-  /// - Returns: The ports that still are, and what has ended the wait.
+  /// - Returns: The ports that are still wrong, and why the wait ended.
   private func wait(
     for duration: Duration, _ isWrong: (UInt16) throws(PortPickerError) -> Bool
   ) throws(PortPickerError) -> (ports: [UInt16], end: String) {
@@ -133,7 +132,7 @@ struct CheckCommand: ParsableCommand {
     let watch = try ProcessWatch(process)
     var interval = Duration.milliseconds(5)
     while true {
-      // Beforehand, lest it ends in between.
+      // Before the ports are checked: the process may end in between.
       let hasEnded = watch.hasEnded
       var wrong: [UInt16] = []
       for port in port where try isWrong(port) { wrong.append(port) }
@@ -149,7 +148,7 @@ struct CheckCommand: ParsableCommand {
   }
 }
 
-/// A process whose end is waited for beside something else, if there is one.
+/// Watches whether a process, if there is one, has ended.
 private struct ProcessWatch: ~Copyable {
   private let descriptor: Descriptor?
   /// Whether it had ended before it could be watched.
@@ -172,14 +171,14 @@ private struct ProcessWatch: ~Copyable {
       default:
         throw PortPickerError(
           .systemFailure,
-          "the end of process \(pid) cannot be waited for: \(error)", error)
+          "cannot wait for process \(pid) to end: \(error)", error)
       }
     }
   }
 
   var hasEnded: Bool { isGone || waits(for: .zero) }
 
-  /// Waits for a time, or until the process has ended.
+  /// Waits for a time, or until the process ends.
   func pause(for duration: Duration) {
     switch descriptor {
     case .some: _ = waits(for: duration)

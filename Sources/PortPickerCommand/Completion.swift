@@ -1,25 +1,25 @@
 import ArgumentParser
 import PortPicker
 
-/// Completes ports that are leased, in the shells that can ask for that.
+/// Completes leased ports, in shells that support custom completions.
 ///
-/// It says nothing where they cannot be told, and does not wait for long.
+/// It offers nothing if the leases cannot be read within 300 ms.
 var leasedPorts: CompletionKind {
   .custom { _, _, _ in
     Picker.shared.leasedPorts(within: .milliseconds(300)).map { "\($0)" }
   }
 }
 
-/// Has a completion script complete the line of the program behind `run --` as the
-/// shell does by itself, which ArgumentParser has no word for.
+/// Makes a completion script complete the program after `run --` as the shell would
+/// by itself. ArgumentParser cannot express that.
 func completingPrograms(_ script: String) -> String {
   var lines = script.split(
     separator: "\n", omittingEmptySubsequences: false
   ).map { String($0) }
   switch lines.first ?? "" {
   case "#!/bin/bash":
-    // A function around the other, which has made names read-only that those of
-    // other programs use.
+    // A function around the generated one, which declares names read-only that
+    // other programs' completions use.
     guard let last = lines.lastIndex(where: { $0.hasPrefix("complete ") })
     else { return script }
     lines[last] = """
@@ -60,8 +60,8 @@ func completingPrograms(_ script: String) -> String {
       }
       """
   default:
-    // Where in a word the cursor is matters to nobody, and only a shell that talks to
-    // somebody knows it.
+    // The position of the cursor within a word is not used, and only an interactive
+    // shell knows it.
     lines = lines.map { $0.replacing("(__portpicker_tokens -tC)", with: "0") }
     lines.append(
       """

@@ -4,7 +4,7 @@ import PortLedger
 import PortPicker
 import SystemPackage
 
-/// What there is to say about this host, for whoever picks ports.
+/// Findings about this host that matter to programs that pick ports.
 struct Diagnosis {
   private let options: PickOptions
   private(set) var findings: [Finding] = []
@@ -34,8 +34,8 @@ extension Diagnosis {
       if addresses.isEmpty {
         say(
           .note, "server",
-          "none is named, so ports come from the ledger and are unique among "
-            + "this user's processes alone; PORTSERVER_ADDRESS names one")
+          "none is named, so ports come from the ledger and are unique only "
+            + "among this user's processes; set PORTSERVER_ADDRESS to use one")
       }
       for address in addresses { examineServer(at: address) }
     } catch {
@@ -43,7 +43,7 @@ extension Diagnosis {
     }
   }
 
-  /// Looks for servers on this host that lease the same ports.
+  /// Checks whether servers on this host lease the same ports.
   private mutating func examinePools() {
     var others = PoolMarker.all()[...]
     while let one = others.popFirst() {
@@ -67,14 +67,14 @@ extension Diagnosis {
       guard let status = try Picker.shared.serverStatus(asked) else {
         say(
           .note, "server",
-          "that at \(address) answers, and knows only version 1 of the "
-            + "protocol: no ports in a row, none given back, no list")
+          "\(address) answers, but knows only version 1 of the protocol: it "
+            + "cannot lease consecutive ports, take ports back, or list leases")
         return
       }
       guard let (_, version) = status.origin.server else { return }
       say(
         .ok, "server",
-        "that at \(address) answers: version \(version), protocol 2")
+        "\(address) answers: version \(version), protocol 2")
       examine(status, "server")
     } catch {
       say(.problem, "server", "\(error)")
@@ -94,8 +94,8 @@ extension Diagnosis {
       {
         say(
           .note, "ledger",
-          "it is in /tmp, for /dev/shm is not to be had; whoever has another "
-            + "/tmp has another ledger")
+          "it is in /tmp because /dev/shm is not available; a process with "
+            + "another /tmp uses another ledger")
       }
       examine(status, "ledger")
     } catch {
@@ -103,7 +103,7 @@ extension Diagnosis {
     }
   }
 
-  /// Looks at a pool, and at how much of it is left.
+  /// Checks a pool, and how much of it is left.
   private mutating func examine(_ status: PortSourceStatus, _ origin: String) {
     let topic = "pool (\(origin))"
     let before = findings.count
@@ -114,7 +114,7 @@ extension Diagnosis {
     if !shared.isEmpty {
       say(
         .problem, topic,
-        "the kernel gives \(shared.summary) to outgoing connections by itself "
+        "the kernel assigns \(shared.summary) to outgoing connections "
           + "(ip_local_port_range), which may take a port before its holder "
           + "does; use another pool, or add them to "
           + "net.ipv4.ip_local_reserved_ports")
@@ -123,8 +123,8 @@ extension Diagnosis {
     if let lowest = pool.ranges.first?.lowerBound, lowest < firstUnprivileged {
       say(
         .problem, topic,
-        "ports below \(firstUnprivileged) need a privilege to be bound; "
-          + "use another pool, or lower net.ipv4.ip_unprivileged_port_start")
+        "binding ports below \(firstUnprivileged) requires a privilege; use "
+          + "another pool, or lower net.ipv4.ip_unprivileged_port_start")
     }
     let used = status.leasedCount + status.inUseCount
     if used * 10 >= status.portCount * 9 {
@@ -141,7 +141,7 @@ extension Diagnosis {
     }
   }
 
-  /// Who has most of a pool.
+  /// The processes that have most of a pool.
   private func mostHolders(_ status: PortSourceStatus) -> String {
     var counts: [Int32: Int] = [:]
     for lease in status.leases { counts[lease.pid, default: 0] += 1 }
@@ -164,18 +164,19 @@ extension Diagnosis {
 extension Diagnosis {
   private mutating func examineKernel() {
     if hasIPv6() {
-      say(.ok, "IPv6", "ports are probed on both families")
+      say(.ok, "IPv6", "ports are probed on IPv6 and IPv4")
     } else {
-      say(.note, "IPv6", "the kernel has none; ports are probed on IPv4 alone")
+      say(.note, "IPv6", "not available; ports are probed on IPv4 only")
     }
     do throws(Errno) {
       _ = try TCPSocketStates.onPort(1)
-      say(.ok, "sockets", "the kernel tells who uses a port")
+      say(.ok, "sockets", "the kernel reports which sockets use a port")
     } catch {
       say(
         .problem, "sockets",
-        "the kernel does not tell who uses a port (\(error)), so lingering "
-          + "ports count as in use; allow netlink sockets, or mount /proc")
+        "the kernel does not report which sockets use a port (\(error)), so "
+          + "lingering ports count as in use; allow netlink sockets, or mount "
+          + "/proc")
     }
   }
 
@@ -184,9 +185,9 @@ extension Diagnosis {
     if limit < 64 {
       say(
         .problem, "descriptors",
-        "a process may have only \(limit) open; raise that (ulimit -n)")
+        "a process may open only \(limit); raise the limit (ulimit -n)")
     } else {
-      say(.ok, "descriptors", "a process may have \(limit) open")
+      say(.ok, "descriptors", "a process may open \(limit)")
     }
     do throws(Errno) {
       guard case .living = try ProcessIdentity.lookUp(currentPID()) else {
@@ -196,20 +197,20 @@ extension Diagnosis {
     } catch {
       say(
         .problem, "/proc",
-        "it does not show this process (\(error)), so nobody could tell when "
-          + "one ends; mount it anew (mount -t proc proc /proc)")
+        "it does not show this process (\(error)), so the end of a process "
+          + "cannot be detected; mount it again (mount -t proc proc /proc)")
     }
     if procHidesProcesses() {
       say(
         .note, "/proc",
-        "it hides other users' processes (hidepid), for which no port can be "
-          + "picked without a port server that sees them")
+        "it hides other users' processes (hidepid); picking ports for them "
+          + "takes a port server that sees them")
     }
     if let namespace = try? Namespace.process(), namespace != .hostProcess {
       say(
         .note, "namespaces",
-        "this is a pid namespace of its own, so the ledger is its own, too; "
-          + "with others that share the network, share a port server")
+        "this process is in a pid namespace of its own and uses a ledger of its "
+          + "own; use a port server to share ports with other pid namespaces")
     }
   }
 }

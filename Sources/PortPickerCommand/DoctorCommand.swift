@@ -2,18 +2,17 @@ import ArgumentParser
 import HostSystem
 import PortPicker
 
-/// `portpicker doctor`: what is wrong with this host for picking ports.
+/// `portpicker doctor`: finds problems on this host.
 struct DoctorCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
-    abstract: "Show what is wrong with this host for picking ports.",
+    abstract: "Find problems with picking ports on this host.",
     discussion: """
-      It looks at what ports come from, at the pool, and at what the kernel is \
-      set to. Each line begins with ok, note or problem; a problem says what to \
+      It checks the port servers, the ledger, the pools, and the settings of the \
+      kernel. Each line begins with ok, note or problem; a problem says what to \
       do about it.
 
-      Exit status: 0, or 1 if there is a problem, or 64 if an argument makes no \
-      sense.
+      Exit status: 0; 1 if there is a problem; 64 if an argument is invalid.
       """)
 
   @Flag(help: "Print JSON.")
@@ -39,11 +38,11 @@ struct DoctorCommand: ParsableCommand {
   }
 }
 
-/// Something that the doctor has found.
+/// Something that the doctor found.
 struct Finding {
   enum Level: String {
     case ok
-    /// It is as it may be, and good to know.
+    /// Not a problem, but good to know.
     case note
     case problem
   }

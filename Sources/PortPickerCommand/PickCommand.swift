@@ -2,35 +2,32 @@ import HostSystem
 import PortPicker
 import SystemPackage
 
-/// What `portpicker` does once its arguments are read: picks ports, and prints
-/// them.
+/// What `portpicker` does without a subcommand: it picks ports and prints them.
 struct PickCommand {
   var pid: String?
   var bindTimeout: String?
-  var count = 1
-  var isContiguous = false
-  var options = PickOptions()
+  var request = PickRequest()
 
   func run() throws(PortPickerError) {
     let holder =
       if let pid { try ArgumentText.holder(pid) } else { try Self.parent() }
     let hold = try bindTimeout.map(ArgumentText.bindTimeout) ?? .zero
-    let pick = try Picker.shared.pick(
-      PickRequest(
-        pid: holder, count: count, isContiguous: isContiguous,
-        options: options, use: hold > .zero ? .held : .none))
+    var request = request
+    request.pid = holder
+    request.use = hold > .zero ? .held : .none
+    let pick = try Picker.shared.pick(request)
     do {
       try writeToStandardOutput(
         pick.ports.map { "\($0)" }.joined(separator: "\n"))
     } catch {
-      // Nobody will ever use what nobody was told.
+      // The caller does not know the ports.
       _ = try? Picker.shared.returnPorts(pick.ports)
       throw PortPickerError(
         .systemFailure,
-        "the port cannot be written to standard output: \(error)",
+        "cannot write the port to standard output: \(error)",
         error)
     }
-    pick.warnOfUnusedPool(options)
+    pick.warnOfUnusedPool(request.options)
     if !pick.isFromServer {
       keepInBackground(pick.sockets, for: hold, whileAlive: holder)
     }
@@ -41,14 +38,14 @@ struct PickCommand {
     guard parent > 0 else {
       throw PortPickerError(
         .invalidArgument,
-        "the parent process is outside of this pid namespace; name the "
-          + "process that the port is for: portpicker PID")
+        "the parent process is outside this pid namespace; name the process "
+          + "that the port is for: portpicker PID")
     }
     if parentIsCommandSubstitution() {
       complain(
-        "warning: the port is for process \(parent), a subshell that ends with "
-          + "the command substitution, and the lease with it; name the process "
-          + "that it is for: portpicker $$", as: "portpicker")
+        "warning: the port belongs to process \(parent), a subshell that ends "
+          + "with the command substitution; name the process that the port is "
+          + "for: portpicker $$", as: "portpicker")
     }
     return parent
   }
@@ -63,19 +60,18 @@ struct PickCommand {
         whileAlive: holder)
     } catch {
       writeToStandardError(
-        "portpicker: warning: the port is not kept bound: \(error)")
+        "portpicker: warning: cannot keep the port bound: \(error)")
     }
   }
 }
 
 extension Pick {
-  /// Says so where a pool was named and a server, which has its own, gave the
-  /// ports.
+  /// Warns if a pool was named and a server, which has its own, leased the ports.
   func warnOfUnusedPool(_ options: PickOptions) {
     guard isFromServer, options.pool != nil else { return }
     complain(
-      "warning: the port server gave the "
+      "warning: the port server leased the "
         + (ports.count == 1 ? "port" : "ports")
-        + " from its own pool, and not from --pool", as: "portpicker")
+        + " from its own pool, not from --pool", as: "portpicker")
   }
 }

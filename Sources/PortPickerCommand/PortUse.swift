@@ -1,19 +1,20 @@
 import HostSystem
+import PortLedger
 import PortPicker
 import SystemPackage
 
-/// How a port is used, and by whom.
+/// The use of a port: its status, sockets, and leases.
 struct PortUse {
   let port: UInt16
   let tcp: PortStatus
   let udp: PortStatus
-  /// What there is on the port, in groups that look alike.
+  /// The sockets on the port, grouped.
   let sockets: [SocketGroup]
   let leases: [(lease: PortLease, origin: String)]
   /// The command lines of the processes, by pid.
   private let commands: [Int32: String]
 
-  /// Sockets that look alike: a server may have thousands of connections.
+  /// Sockets with the same properties: a server may have thousands of connections.
   struct SocketGroup: Hashable {
     let transport: TransportProtocol
     let address: String
@@ -23,14 +24,14 @@ struct PortUse {
     var count = 1
   }
 
-  /// Looks at ports.
+  /// Examines ports.
   ///
-  /// - Throws: What the system is short of.
+  /// - Throws: `systemFailure`.
   static func of(
     _ ports: [UInt16], leases: [(lease: PortLease, origin: String)]
   ) throws(PortPickerError) -> [PortUse] {
-    // First the sockets: a probe might be seen among them.
-    let sockets = try failing("the sockets of a port cannot be listed") {
+    // The sockets come first, because a probe might show up among them.
+    let sockets = try failing("cannot list the sockets of a port") {
       () throws(Errno) in
       try SocketTable.sockets(onPorts: Set(ports))
     }
@@ -70,13 +71,13 @@ struct PortUse {
     return try status(of: port, .udp) != .free
   }
 
-  /// Whether nothing accepts connections on a port, or, of UDP, datagrams from
-  /// everybody.
+  /// Whether nothing listens on a port; for UDP, whether no unconnected socket is
+  /// bound to it.
   static func isIdle(
     _ port: UInt16, _ transport: TransportProtocol
   ) throws(PortPickerError) -> Bool {
     let state: SocketState = transport == .udp ? .bound : .listening
-    return try failing("the sockets of a port cannot be listed") {
+    return try failing("cannot list the sockets of a port") {
       () throws(Errno) in
       !(try SocketTable.sockets(onPorts: [port]))
         .contains { $0.transport == transport && $0.state == state }
@@ -86,7 +87,7 @@ struct PortUse {
   private static func status(
     of port: UInt16, _ transport: TransportProtocol
   ) throws(PortPickerError) -> PortStatus {
-    try failing("port \(port) cannot be probed") { () throws(Errno) in
+    try failing("cannot probe port \(port)") { () throws(Errno) in
       try PortProbe.status(of: port, over: transport)
     }
   }
@@ -99,7 +100,7 @@ struct PortUse {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "\(what): \(error); free what the system is short of", error)
+        "\(what): \(error)" + (error.advice.map { "; \($0)" } ?? ""), error)
     }
   }
 }
@@ -141,7 +142,7 @@ extension PortUse {
         for group in groups {
           let state =
             group.state.rawValue + (group.count == 1 ? "" : " (\(group.count))")
-          // What is left of a closed connection is nobody's.
+          // A closed connection has no owner.
           let user = group.state == .timeWait ? "" : name(of: group.user)
           let pids: [Int32?] =
             group.processes.isEmpty ? [nil] : group.processes.map { $0 }

@@ -8,42 +8,43 @@ import PortProtocol
 struct Portpicker: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "portpicker",
-    abstract: "Print a port that nobody else has.",
+    abstract: "Print a port that no other process has.",
     discussion: """
-      The port is unused on TCP and UDP and belongs to the process PID: \
-      nobody else is given it until that process has ended. Then it comes \
-      back by itself.
+      The port is unused on TCP and UDP and belongs to the process PID: no \
+      other process is given it until PID ends. Then it becomes available \
+      again.
 
-        port=$(portpicker $$)        # in a script: for as long as it runs
-        port=$(portpicker $$ 2.5)    # and keep others off it for 2.5 seconds
+        port=$(portpicker $$)        # for as long as this script runs
+        port=$(portpicker $$ 2.5)    # and keep it bound for 2.5 seconds
 
       Ports come from the port server that PORTSERVER_ADDRESS names. If there \
-      is none, they come from a file that your processes share: \
+      is none, they come from the ledger, a file that your processes share: \
       PORTPICKER_LEDGER, or one in /dev/shm.
 
-        portpicker run -- my-server --port {port}   # pick one and run a program
-        portpicker check 8080                       # is it free, and who has it
+        portpicker run -- my-server --port {port}   # pick one, run a program
+        portpicker check 8080                       # is it free, who uses it
 
-      Exit status: 0, or 1 if no port could be had, or 64 if an argument makes \
-      no sense.
+      Exit status: 0; 1 if no port is available; 64 if an argument is invalid.
       """,
-    version: "portpicker \(portPickerVersion)",
-    subcommands: [
-      RunCommand.self, ReturnCommand.self, StatusCommand.self,
-      CheckCommand.self, DoctorCommand.self,
-    ])
+    version: "portpicker \(portPickerVersion)", subcommands: subcommands)
+
+  static let subcommands: [any ParsableCommand.Type] = [
+    RunCommand.self, ReturnCommand.self, StatusCommand.self,
+    CheckCommand.self, DoctorCommand.self,
+  ]
+
+  static var subcommandNames: [String] { subcommands.map { $0._commandName } }
 
   @Argument(help: "The process that the port is for. (default: the parent)")
   var pid: String?
 
   @Argument(
     help: ArgumentHelp(
-      "For how many seconds the port is kept bound, if no port server gave it. "
-        + "(default: 0)",
+      "Keep the port bound for this many seconds, unless a port server leased "
+        + "it. (default: 0)",
       discussion: """
-        A process in the background does that, until the time is over or PID \
-        has ended. Your server can bind the port meanwhile if it sets \
-        SO_REUSEADDR.
+        A process in the background does that until the time is over or PID \
+        ends. Meanwhile, your server can bind the port if it sets SO_REUSEADDR.
         """))
   var bindTimeout: String?
 
@@ -51,9 +52,7 @@ struct Portpicker: ParsableCommand {
 
   func run() throws {
     try PickCommand(
-      pid: pid, bindTimeout: bindTimeout, count: picking.count,
-      isContiguous: picking.contiguous,
-      options: picking.source.pickOptions(picking.pool)
+      pid: pid, bindTimeout: bindTimeout, request: picking.request()
     ).run()
   }
 }
@@ -63,27 +62,33 @@ struct PickingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Pick N ports, one a line. (default: 1)", valueName: "N"),
+      "The number of ports. (default: 1)", valueName: "N"),
     transform: ArgumentText.count)
   var count = 1
 
-  @Flag(help: "Pick ports in a row.")
+  @Flag(help: "Pick consecutive ports.")
   var contiguous = false
 
   @OptionGroup var source: SourceOptions
 
   @OptionGroup var pool: PoolOption
+
+  func request() -> PickRequest {
+    PickRequest(
+      count: count, isContiguous: contiguous, options: source.pickOptions(pool))
+  }
 }
 
-/// The commands behind a word: a command of ArgumentParser has either arguments
-/// of its own or commands behind it.
+/// The root for command lines that begin with a subcommand.
+///
+/// To ArgumentParser, a command has either arguments or subcommands.
 private struct PortpickerCommands: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "portpicker", version: Portpicker.configuration.version,
-    subcommands: Portpicker.configuration.subcommands)
+    subcommands: Portpicker.subcommands)
 }
 
-/// What a shell completes: a word in the first place is a command, not a pid.
+/// The root for completions: shells complete a subcommand first, not a pid.
 private struct PortpickerCompletions: ParsableCommand {
   static let configuration = PortpickerCommands.configuration
 
@@ -95,7 +100,7 @@ extension Portpicker {
     reportFileSizeLimit()
     var arguments = CommandLine.arguments.dropFirst()
     if arguments == ["help"] { arguments = ["--help"] }
-    let hasCommand = arguments.first.map(isCommandName) ?? false
+    let hasCommand = arguments.first.map(isSubcommand) ?? false
     let root: any ParsableCommand.Type =
       if hasCommand {
         PortpickerCommands.self
@@ -105,12 +110,12 @@ extension Portpicker {
         Portpicker.self
       }
     do {
-      // Those of the program behind it may be anything.
+      // The arguments of the program that it runs may be any bytes.
       if arguments.first != "run" {
         try requireTextArguments(CommandLine.arguments.count)
       }
-      // The original's form, which scripts start by the thousand, goes around
-      // the parser: that takes longer than all the rest (docs/design.md).
+      // The original's form, which scripts run by the thousand, bypasses the
+      // parser, which takes longer than everything else (docs/design.md).
       if !hasCommand, arguments.count <= 2,
         !arguments.contains(where: \.isOption)
       {
@@ -126,21 +131,21 @@ extension Portpicker {
       exitProcess(with: error.exitCode)
     } catch {
       let code = root.exitCode(for: error)
-      // That is how --help and --version end.
+      // This is how --help and --version end.
       if code == .success {
         let text = root.fullMessage(for: error)
         exit(
           printing: root == PortpickerCompletions.self
             ? completingPrograms(text) : text)
       }
-      // What there is to say was said.
+      // The message has been written.
       if error is ExitCode { exitProcess(with: code.rawValue) }
       complain(root.message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
     }
   }
 
-  /// Prints a help text, or the like, and exits.
+  /// Prints a text and exits.
   private static func exit(printing text: String) -> Never {
     do throws(PortPickerError) {
       try print(text)
@@ -151,25 +156,22 @@ extension Portpicker {
     exitProcess(with: 0)
   }
 
-  /// Whether an argument is the name of a command.
-  private static func isCommandName(_ argument: String) -> Bool {
-    switch argument {
-    case "run", "return", "status", "check", "doctor", "help": true
-    default: false
-    }
+  private static func isSubcommand(_ argument: String) -> Bool {
+    // Usually it is a pid.
+    guard argument.first?.isLetter == true else { return false }
+    return argument == "help" || subcommandNames.contains(argument)
   }
 }
 
 extension String {
-  /// Whether an argument is an option, and not a number with a sign.
+  /// Whether an argument is an option and not a negative number.
   fileprivate var isOption: Bool {
     hasPrefix("-") && Double(self) == nil
   }
 }
 
 extension PortPickerError {
-  /// The exit status that says this to a script: 64 is `EX_USAGE` of
-  /// sysexits(3).
+  /// The exit status: 64 is `EX_USAGE` (sysexits(3)).
   var exitCode: Int32 {
     switch code {
     case .invalidArgument, .invalidServerAddress, .noSuchProcess,

@@ -2,24 +2,25 @@ import ArgumentParser
 import HostSystem
 import PortPicker
 
-/// `portpicker return`: gives ports back.
+/// `portpicker return`: returns ports before their process ends.
 struct ReturnCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "return",
-    abstract: "Give ports back before their process has ended.",
+    abstract: "Return ports before their process ends.",
     discussion: """
-      Whoever uses them should have stopped, for others may get them at once.
+      Stop the programs that use them first: another process may be given the \
+      ports at once.
 
-      Ports go back that this command's parent has, or one of its parents, or a \
-      process of the same session. If somebody else has one, none goes back, \
-      unless --for or --force says otherwise. A port server takes back what you \
-      leased, or what your own processes have.
+      The ports must belong to the parent of this command, to any further \
+      ancestor, or to a process of the same session. If one belongs to another \
+      process, none is returned, unless --for or --force is given. A port server \
+      only accepts ports that you leased or that your own processes have.
 
         portpicker return $port
         portpicker return --for 4242 8080
 
-      Exit status: 0, or 1 if nobody or somebody else had one of the ports or it \
-      could not be given back, or 64 if an argument makes no sense.
+      Exit status: 0; 1 if one of the ports is not leased, belongs to another \
+      process, or could not be returned; 64 if an argument is invalid.
       """)
 
   @Argument(
@@ -30,18 +31,18 @@ struct ReturnCommand: ParsableCommand {
   @Option(
     name: .customLong("for"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Give back what the process PID has.", valueName: "PID"),
+      "Return ports of the process PID.", valueName: "PID"),
     transform: ArgumentText.pid)
   var holder: Int32?
 
-  @Flag(help: "Give back whatever process has them.")
+  @Flag(help: "Return ports of any process.")
   var force = false
 
   @OptionGroup var source: SourceOptions
 
   func validate() throws {
     if holder != nil, force {
-      throw ValidationError("--for and --force exclude each other")
+      throw ValidationError("--for and --force cannot be combined")
     }
   }
 
@@ -52,8 +53,8 @@ struct ReturnCommand: ParsableCommand {
       of: port, scope, source.pickOptions())
     for (port, pid, name) in result.foreign {
       complain(
-        "port \(port) belongs to process \(pid) (\(name)); name that with "
-          + "--for \(pid), or use --force",
+        "port \(port) belongs to process \(pid) (\(name)); use --for \(pid), "
+          + "or --force",
         as: "portpicker")
     }
     if !result.unknown.isEmpty, result.foreign.isEmpty {
@@ -62,7 +63,7 @@ struct ReturnCommand: ParsableCommand {
         (unknown.count == 1 ? "port " : "ports ")
           + unknown.map { "\($0)" }.joined(separator: ", ")
           + (unknown.count == 1 ? " is" : " are")
-          + " not leased; portpicker status lists what is",
+          + " not leased; see portpicker status",
         as: "portpicker")
     }
     if !result.unknown.isEmpty || !result.foreign.isEmpty { throw ExitCode(1) }

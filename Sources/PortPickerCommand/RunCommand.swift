@@ -10,42 +10,35 @@ struct RunCommand: ParsableCommand {
     abstract: "Pick ports and run a program with them.",
     usage: "portpicker run [OPTION]... -- COMMAND [ARGUMENT]...",
     discussion: """
-      {port} in the program's arguments, and PORT in its environment, is the \
-      port; of several, {port1}, {port2} and so on, and PORT1, PORT2. The ports \
-      are the program's until it ends, however it ends. What stands in ${ } is \
-      left alone, and {{port}} becomes {port}.
+      {port} in the program's arguments is replaced by the port, and PORT in \
+      its environment is set to it. If there are several ports, they are {port1}, \
+      {port2} and so on, and PORT1, PORT2 and so on. They belong to the program \
+      until it ends. Text in ${ } is left alone, and {{port}} becomes {port}.
 
         portpicker run -- python3 -m http.server {port}
         portpicker run --count 2 -- my-server --http {port1} --admin {port2}
         portpicker run --listen -- my-server
 
-      With --listen, the program gets TCP sockets that listen already, from \
-      descriptor 3 on, as systemd hands them over: LISTEN_FDS, LISTEN_PID and \
-      LISTEN_FDNAMES (port1, port2 and so on). They are bound to every address, \
-      or to that of --host alone; the port is free on every address all the same.
+      With --listen, the program inherits TCP sockets that already listen, \
+      starting at descriptor 3, as with systemd's socket activation: LISTEN_FDS, \
+      LISTEN_PID and LISTEN_FDNAMES (port1, port2 and so on) are set. The sockets \
+      are bound to every address, or only to that of --host; the port is unused \
+      on every address in both cases.
 
-      Exit status: that of the program; 127 if there is no such program, 126 if \
-      it cannot be run, 1 if no port could be had, 64 if an argument makes no \
-      sense.
+      Exit status: that of the program; 127 if there is no such program; 126 if \
+      it cannot be run; 1 if no port is available; 64 if an argument is invalid.
       """)
 
-  @Option(
-    parsing: .unconditional,
-    help: ArgumentHelp("Pick N ports. (default: 1)", valueName: "N"),
-    transform: ArgumentText.count)
-  var count = 1
+  @OptionGroup var picking: PickingOptions
 
-  @Flag(help: "Pick ports in a row.")
-  var contiguous = false
-
-  @Flag(help: "Hand over listening sockets, too.")
+  @Flag(help: "Pass listening sockets to the program.")
   var listen = false
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "With --listen, bind the sockets to this address, such as 127.0.0.1 or "
-        + "::1, and to no other. (default: every address)",
+      "With --listen, bind the sockets only to this address, such as 127.0.0.1 "
+        + "or ::1. (default: every address)",
       valueName: "ADDRESS"),
     transform: Self.hostAddress)
   var host: HostAddress?
@@ -53,15 +46,10 @@ struct RunCommand: ParsableCommand {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
-      "Name the variables NAME, NAME1 and so on; may be given several times. "
-        + "(default: PORT)",
+      "Set the variables NAME, NAME1 and so on; can be repeated. (default: PORT)",
       valueName: "NAME"),
     transform: Self.variableName)
   var env: [String] = []
-
-  @OptionGroup var source: SourceOptions
-
-  @OptionGroup var pool: PoolOption
 
   @Argument(
     parsing: .captureForPassthrough,
@@ -70,12 +58,13 @@ struct RunCommand: ParsableCommand {
   var command: [String] = []
 
   func validate() throws {
-    if host != nil, !listen { throw ValidationError("--host needs --listen") }
+    if host != nil, !listen {
+      throw ValidationError("--host requires --listen")
+    }
   }
 
   func run() throws {
-    // What stands in front of the program's name and is no option of ours is
-    // taken for the program.
+    // The parser takes an unknown option in front of the program for the program.
     if let word = command.first, word.hasPrefix("-"), word != "--" {
       if word == "--help" || word == "-h" { throw CleanExit.helpRequest(self) }
       if word == "--version" {
@@ -83,26 +72,26 @@ struct RunCommand: ParsableCommand {
       }
       throw PortPickerError(
         .invalidArgument,
-        "unknown option '\(word)'; portpicker run --help lists them, and -- "
-          + "goes in front of a program of that name")
+        "unknown option '\(word)'; see portpicker run --help, or put -- in "
+          + "front of a program with that name")
     }
     let words = command.first == "--" ? command.count - 1 : command.count
     guard words > 0 else {
       throw PortPickerError(
         .invalidArgument,
-        "no program is named; portpicker run [OPTIONS] -- COMMAND is expected")
+        "no program is named; expected portpicker run [OPTION]... -- COMMAND")
     }
     try requireTextArguments(CommandLine.arguments.count - words)
     let arguments = lastArguments(words)
-    // Before anything is picked.
-    _ = try Self.fill(arguments, with: Array(repeating: 0, count: count))
-    let options = source.pickOptions(pool)
-    // For one address, a socket on every address keeps the port meanwhile.
-    let use: SocketUse = listen ? (host == nil ? .bound : .held) : .none
-    let pick = try Picker.shared.pick(
-      PickRequest(
-        count: count, isContiguous: contiguous, options: options, use: use))
-    pick.warnOfUnusedPool(options)
+    // A wrong placeholder is an error before any port is picked.
+    _ = try Self.fill(
+      arguments, with: Array(repeating: 0, count: picking.count))
+    var request = picking.request()
+    // For one address, a socket on every address keeps the port until that is
+    // bound.
+    request.use = listen ? (host == nil ? .bound : .held) : .none
+    let pick = try Picker.shared.pick(request)
+    pick.warnOfUnusedPool(request.options)
     var program = ProgramExecution(
       arguments: try Self.fill(arguments, with: pick.ports))
     for name in env.isEmpty ? ["PORT"] : env {
@@ -116,8 +105,10 @@ struct RunCommand: ParsableCommand {
     fail(with: program.run(), arguments[0])
   }
 
-  /// The variables of a name; `nil` for those that a run around this one has set
-  /// and that are not this one's.
+  /// The environment variables for a name.
+  ///
+  /// A `nil` value unsets a variable of a `portpicker run` around this one that had
+  /// more ports.
   private static func variables(
     _ name: String, _ ports: [UInt16]
   ) -> [(name: String, value: String?)] {
@@ -133,7 +124,7 @@ struct RunCommand: ParsableCommand {
     return variables
   }
 
-  /// The socket to hand over, out of those that are kept of a port.
+  /// The socket to pass to the program.
   private static func listeningSocket(
     _ sockets: KeptSockets, on port: UInt16, at host: HostAddress?
   ) throws(PortPickerError) -> FileDescriptor? {
@@ -147,7 +138,7 @@ struct RunCommand: ParsableCommand {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "port \(port) cannot be bound to \(host.text): \(error); name an address "
+        "cannot bind port \(port) to \(host.text): \(error); name an address "
           + "of this host", error)
     }
     keeper.close()
@@ -158,15 +149,15 @@ struct RunCommand: ParsableCommand {
     let text = String(decoding: name, as: UTF8.self)
     if error == .noSuchFileOrDirectory {
       complain(
-        "'\(text)': no such program, or none that its first line names",
+        "'\(text)': the program, or the interpreter that it names, does not exist",
         as: "portpicker")
       exitProcess(with: 127)
     }
-    complain("'\(text)' cannot be run: \(error)", as: "portpicker")
+    complain("cannot run '\(text)': \(error)", as: "portpicker")
     exitProcess(with: 126)
   }
 
-  /// Puts ports in the place of `{port}`, `{port1}` and so on.
+  /// Replaces `{port}`, `{port1}` and so on by ports.
   private static func fill(
     _ arguments: [[UInt8]], with ports: [UInt16]
   ) throws(PortPickerError) -> [[UInt8]] {
@@ -181,8 +172,8 @@ struct RunCommand: ParsableCommand {
           guard (1...ports.count).contains(number) else {
             throw PortPickerError(
               .invalidArgument,
-              "there is no {port\(number)}: the ports are {port1} to "
-                + "{port\(ports.count)}; name how many with --count")
+              "{port\(number)} is out of range: the ports are {port1} to "
+                + "{port\(ports.count)}; ask for more with --count")
           }
           filled += Array("\(ports[number - 1])".utf8)
           rest = rest.dropFirst(length)
@@ -195,8 +186,8 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  /// What is not filled in at the beginning of a text, and how many bytes it takes
-  /// there: a shell's `${…}`, and `{{port}}`, which stands for `{port}`.
+  /// Text that is left alone at the beginning of `text`, and how many bytes it
+  /// stands for: a shell's `${…}`, and `{{port}}`, which stands for `{port}`.
   private static func verbatim(
     _ text: ArraySlice<UInt8>
   ) -> (text: ArraySlice<UInt8>, length: Int)? {
@@ -212,8 +203,8 @@ struct RunCommand: ParsableCommand {
     return (text.dropFirst().prefix(length), length + 2)
   }
 
-  /// The number of the port that stands at the beginning of a text, and how many
-  /// bytes that takes.
+  /// The number of the placeholder at the beginning of `text`, and its length in
+  /// bytes.
   private static func placeholder(
     _ text: ArraySlice<UInt8>
   ) -> (number: Int, length: Int)? {
@@ -233,7 +224,7 @@ struct RunCommand: ParsableCommand {
   private static func hostAddress(_ text: String) throws -> HostAddress {
     guard let address = HostAddress(text) else {
       throw ValidationError(
-        "an IPv4 or IPv6 address in numbers is expected, such as 127.0.0.1")
+        "expected a numeric IPv4 or IPv6 address, such as 127.0.0.1")
     }
     return address
   }
@@ -251,7 +242,8 @@ struct RunCommand: ParsableCommand {
       }), let first = text.first, !first.isNumber
     else {
       throw ValidationError(
-        "the name of a variable is expected: letters, digits and _")
+        "expected the name of a variable: letters, digits and _, no digit first"
+      )
     }
     return text
   }

@@ -1,12 +1,12 @@
 import ArgumentParser
 import PortPicker
 
-/// Where ports come from, as it is said on the command line.
+/// The options that say where ports come from.
 struct SourceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The port server: a path, or @NAME. (default: $PORTSERVER_ADDRESS)",
+      "The port server: a path or @NAME. (default: $PORTSERVER_ADDRESS)",
       valueName: "ADDRESS"), completion: .file())
   var server: String?
 
@@ -16,12 +16,11 @@ struct SourceOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How long to wait for a port server, or for the file. (default: 5)",
+      "How long to wait for a port server, or for the ledger. (default: 5)",
       valueName: "SECONDS"),
     transform: ArgumentText.timeout)
   var timeout: Duration?
 
-  /// What is said, with a pool if one is named.
   func pickOptions(_ pool: PoolOption? = nil) -> PickOptions {
     var options = PickOptions()
     if let server { options.source = .server(server) }
@@ -32,14 +31,14 @@ struct SourceOptions: ParsableArguments {
   }
 }
 
-/// The ports to choose from, as they are named on the command line.
+/// The option that names the ports to choose from.
 struct PoolOption: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      The ports to pick from if no server gives one, such as 8000-8999,9090. \
-      (default: 25000-32767, less what the kernel hands out)
+      The ports to pick from without a port server, such as 8000-8999,9090. \
+      (default: 25000-32767, except those that the kernel assigns itself)
       """, valueName: "RANGES"),
     transform: ArgumentText.pool)
   var pool: [ClosedRange<Int>]?

@@ -2,20 +2,20 @@ import ArgumentParser
 import HostSystem
 import PortPicker
 
-/// `portpicker status`: where ports come from, and who has them.
+/// `portpicker status`: where ports come from, and which processes have them.
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Show where ports come from, and who has them.",
+    abstract: "Show where ports come from and which processes have them.",
     discussion: """
-      Exit status: 0, or 1 if that cannot be told, or 64 if an argument makes no \
-      sense.
+      Exit status: 0; 1 if the status cannot be read; 64 if an argument is \
+      invalid.
       """)
 
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Flag(help: "Show it anew each second, until it is interrupted.")
+  @Flag(help: "Update the output every second until interrupted.")
   var watch = false
 
   @OptionGroup var source: SourceOptions
@@ -24,7 +24,7 @@ struct StatusCommand: ParsableCommand {
 
   func validate() throws {
     if watch, json {
-      throw ValidationError("--watch and --json exclude each other")
+      throw ValidationError("--watch and --json cannot be combined")
     }
   }
 
@@ -45,14 +45,14 @@ struct StatusCommand: ParsableCommand {
     guard Terminal.onStandardOutput()?.hasCursor == true else {
       throw PortPickerError(
         .invalidArgument,
-        "--watch needs a terminal that can be written over; leave it out, or "
-          + "use --json")
+        "--watch requires a terminal with a movable cursor; leave it out, or use "
+          + "--json")
     }
     while true {
-      // The terminal may have another size by now.
+      // The terminal may have been resized.
       let terminal = Terminal.onStandardOutput()
       let status = try portSourceStatus(options: options)
-      // To the upper left, each line up to its end, and all that is below.
+      // Cursor home; clear to the end of each line, and below the last one.
       let lines = status.lines(on: terminal, withAllLeases: false)
       try print(
         "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\n")
@@ -68,16 +68,16 @@ func print(_ text: String) throws(PortPickerError) {
     try writeToStandardOutput(text)
   } catch {
     throw PortPickerError(
-      .systemFailure, "standard output cannot be written to: \(error)", error)
+      .systemFailure, "cannot write to standard output: \(error)", error)
   }
 }
 
 extension PortSourceStatus {
-  /// The status in words.
+  /// The status as text.
   ///
   /// - Parameters:
-  ///   - terminal: Where they are shown, if it is one.
-  ///   - withAllLeases: Whether to list more leases than fit on it.
+  ///   - terminal: The terminal that shows it, if any.
+  ///   - withAllLeases: Whether to list more leases than fit on the terminal.
   /// - Returns: Lines.
   fileprivate func lines(
     on terminal: Terminal?, withAllLeases: Bool
@@ -112,7 +112,7 @@ extension PortSourceStatus {
         emphasis: isPlain ? ("", "") : ("\u{1B}[1m", "\u{1B}[0m"))
     }
     guard let terminal, !withAllLeases else { return lines }
-    // The cursor takes a line as well.
+    // The cursor takes a line.
     let room = max(terminal.rows - 1, 1)
     if lines.count <= room { return lines }
     let hidden = lines.count - room + 1
@@ -162,12 +162,12 @@ extension PortLease {
   }
 }
 
-/// The name of a user, or the number where there is none.
+/// The name of a user, or the uid if it has none.
 func name(of user: UInt32) -> String {
   userName(of: user) ?? "\(user)"
 }
 
-/// How long something has been, in the two units that matter: `3m05s`.
+/// An age in its two largest units, such as `3m05s`.
 func ageText(_ age: Duration) -> String {
   let seconds = Int(age.components.seconds)
   func text(_ large: Int, _ unit: String, _ small: Int, _ smaller: String)

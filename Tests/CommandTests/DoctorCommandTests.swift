@@ -107,7 +107,7 @@ import Testing
       environment: ["PORTPICKER_LEDGER": fixture.ledger]
     ).run()
     #expect(result.status == 1)
-    #expect(result.output.contains("may have only 32 open"))
+    #expect(result.output.contains("may open only 32"))
   }
 
   @Test func serversThatLeaseTheSamePorts() throws {

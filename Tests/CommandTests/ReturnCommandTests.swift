@@ -53,8 +53,8 @@ import Testing
     #expect(result.status == 1)
     #expect(
       result.errors
-        == "portpicker: port \(one) is not leased; portpicker status lists "
-        + "what is\n")
+        == "portpicker: port \(one) is not leased; see portpicker "
+          + "status\n")
     let leased = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
     let both = try giveBack(["\(one)", "\(leased)", "\(other)"])
     #expect(both.status == 1)
@@ -93,7 +93,7 @@ import Testing
           #expect(
             refused.errors
               == "portpicker: port \(port) belongs to process \(other.pid) "
-              + "(sleep); name that with --for \(other.pid), or use --force\n")
+              + "(sleep); use --for \(other.pid), or --force\n")
         }
         let meant = try giveBack(source + way + ["\(port)"])
         #expect(meant.status == 0, "\(meant)")

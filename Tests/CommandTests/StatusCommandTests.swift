@@ -122,7 +122,7 @@ import Testing
   @Test func watchingNeedsATerminal() throws {
     let result = try status("--watch")
     #expect(result.status == 64)
-    #expect(result.errors.contains("--watch needs a terminal"))
+    #expect(result.errors.contains("--watch requires a terminal"))
     #expect(try status("--watch", "--json").status == 64)
   }
 

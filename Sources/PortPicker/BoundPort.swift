@@ -1,8 +1,8 @@
 import HostSystem
 public import SystemPackage
 
-/// A port that is bound already, for whoever can take a socket instead of a
-/// number: there is no moment in which somebody else could have it.
+/// A port that is already bound, for programs that can take a socket instead of a
+/// number: no other process can take the port in between.
 ///
 /// ```swift
 /// try withBoundPort { bound in
@@ -10,22 +10,21 @@ public import SystemPackage
 /// }
 /// ```
 ///
-/// The TCP socket is bound and listens; the UDP socket is bound. Both block,
-/// and are closed in a program that this process starts (close-on-exec).
+/// The TCP socket listens; the UDP socket is bound. Both are blocking and
+/// close-on-exec.
 ///
-/// A socket has one owner, which closes it. That is this value, until
-/// ``takeTCP()``, ``releaseTCP()`` or ``release()`` hands it over: what takes a
-/// descriptor and closes it, as SwiftNIO's `withBoundSocket(_:)` does, gets it
-/// from one of these, and not from ``tcp``.
+/// Each socket has one owner, which closes it: this value, until ``takeTCP()``,
+/// ``releaseTCP()`` or ``release()`` hands the socket over. Code that takes over a
+/// descriptor, such as SwiftNIO's `withBoundSocket(_:)`, must get it from one of
+/// these methods, not from ``tcp``.
 ///
-/// ``close(timeout:)-(Duration)`` closes the sockets and gives the port back. Dropping
-/// the value closes them too, and has the port given back a little later, on
-/// another thread.
+/// ``close(timeout:)-(Duration)`` closes the sockets and returns the port. Dropping
+/// the value closes the sockets too, and another thread returns the port soon after.
 public struct BoundPort: ~Copyable, Sendable {
   /// The port, within 1–65535.
   public let port: Int
 
-  /// The listening TCP socket, or -1 once ``takeTCP()`` has handed it over.
+  /// The listening TCP socket, or -1 after ``takeTCP()``.
   ///
   /// It belongs to this value, which closes it.
   public private(set) var tcp: FileDescriptor
@@ -39,10 +38,10 @@ public struct BoundPort: ~Copyable, Sendable {
 
   /// Picks a port for this process and binds it.
   ///
-  /// Wherever it is bound, the port was free on every address.
+  /// The port is unused on every address, whichever it is bound to.
   ///
   /// - Parameters:
-  ///   - address: Where to bind it.
+  ///   - address: The address to bind it to.
   ///   - options: How to pick.
   /// - Throws: ``PortPickerError``, as
   ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
@@ -53,13 +52,13 @@ public struct BoundPort: ~Copyable, Sendable {
     try self.init(Picker.shared.pick(request))
   }
 
-  /// Picks a port for this process and binds it, without keeping a thread of
-  /// the concurrency pool waiting.
+  /// Picks a port for this process and binds it, without blocking a thread of the
+  /// concurrency pool.
   ///
-  /// Wherever it is bound, the port was free on every address.
+  /// The port is unused on every address, whichever it is bound to.
   ///
   /// - Parameters:
-  ///   - address: Where to bind it.
+  ///   - address: The address to bind it to.
   ///   - options: How to pick.
   /// - Throws: ``PortPickerError``, as
   ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
@@ -95,13 +94,13 @@ public struct BoundPort: ~Copyable, Sendable {
     origin.returnLater([port])
   }
 
-  /// Closes the sockets and gives the port back.
+  /// Closes the sockets and returns the port.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The
-  ///   sockets are closed then, and the port can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
+  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -111,14 +110,14 @@ public struct BoundPort: ~Copyable, Sendable {
     try origin.returnPorts([port], timeout: timeout)
   }
 
-  /// Closes the sockets and gives the port back, without keeping a thread of
-  /// the concurrency pool waiting.
+  /// Closes the sockets and returns the port, without blocking a thread of the
+  /// concurrency pool.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The
-  ///   sockets are closed then, and the port can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
+  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -130,7 +129,7 @@ public struct BoundPort: ~Copyable, Sendable {
     }
   }
 
-  /// As ``close(timeout:)-(Duration)``; a warning says if that fails.
+  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
   consuming func closeOrWarn() {
     let origin = origin
     let port = port
@@ -139,8 +138,7 @@ public struct BoundPort: ~Copyable, Sendable {
     origin.returnOrWarn([port])
   }
 
-  /// As ``close(timeout:)-(Duration)``, without keeping a thread of the concurrency pool
-  /// waiting; a warning says if that fails.
+  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
   consuming func closeOrWarn() async {
     let origin = origin
     let port = port
@@ -149,22 +147,23 @@ public struct BoundPort: ~Copyable, Sendable {
     await origin.returnOrWarn([port])
   }
 
-  /// Hands the TCP socket over: the caller closes it from now on.
+  /// Hands the TCP socket over to the caller, who must close it.
   ///
-  /// The UDP socket and the port stay with this value. If that ends before the
-  /// TCP socket is closed, the port is given back while it is in use; nobody is
-  /// given it then, but somebody is as soon as it is closed.
+  /// This value keeps the UDP socket and the port. If it ends before the TCP socket
+  /// is closed, the port is returned while it is still in use; another process can be
+  /// given it as soon as the socket is closed.
   ///
-  /// - Returns: The listening TCP socket; -1, which is no descriptor, after the
-  ///   first call.
+  /// - Returns: The listening TCP socket, or -1 after the first call.
   public mutating func takeTCP() -> FileDescriptor {
     defer { tcp = noSocket }
     return tcp
   }
 
-  /// Hands the port and its TCP socket on and closes the UDP socket: the caller
-  /// closes the TCP socket, and the port stays this process's until
-  /// ``returnPort(_:)-(Int)`` or the process's end.
+  /// Closes the UDP socket and hands the port and its TCP socket over to the caller,
+  /// who must close the socket.
+  ///
+  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// returns it.
   ///
   /// - Returns: The port and the listening TCP socket.
   public consuming func releaseTCP() -> (port: Int, tcp: FileDescriptor) {
@@ -174,9 +173,10 @@ public struct BoundPort: ~Copyable, Sendable {
     return released
   }
 
-  /// Hands the port and its sockets on: the caller closes the sockets, and the
-  /// port stays this process's until ``returnPort(_:)-(Int)`` or the process's
-  /// end.
+  /// Hands the port and its sockets over to the caller, who must close the sockets.
+  ///
+  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// returns it.
   ///
   /// - Returns: The port, the listening TCP socket and the UDP socket.
   public consuming func release() -> (
@@ -188,29 +188,29 @@ public struct BoundPort: ~Copyable, Sendable {
   }
 }
 
-/// Where a ``BoundPort`` is bound.
+/// The address that a ``BoundPort`` is bound to.
 ///
-/// More places may be added.
+/// More addresses may be added.
 public struct BoundPortAddress: Hashable, Sendable {
   let use: SocketUse
 
-  /// Every address of the host: IPv6 sockets that take IPv4 too, or, where the
-  /// kernel has no IPv6, IPv4 sockets.
+  /// Every address of the host: IPv6 sockets that also accept IPv4, or IPv4 sockets
+  /// if the kernel has no IPv6.
   public static var any: BoundPortAddress { .init(use: .bound) }
 
-  /// The loopback address of IPv4, 127.0.0.1, alone, so that no other host
-  /// reaches the port.
+  /// Only the IPv4 loopback address, 127.0.0.1, so that no other host can reach the
+  /// port.
   ///
-  /// One socket cannot have the loopback addresses of both families. Nothing
-  /// listens at `::1`, and somebody else could: clients have to be told
-  /// 127.0.0.1, and not `localhost`, which may mean `::1` first.
+  /// One socket cannot be bound to the loopback addresses of both families. Nothing
+  /// listens on `::1`, and another process could. Clients must connect to 127.0.0.1,
+  /// not to `localhost`, which may resolve to `::1` first.
   public static var loopback: BoundPortAddress { .init(use: .boundToLoopback) }
 }
 
-/// In place of a socket that was handed over.
+/// Stands for a socket that was handed over.
 let noSocket = FileDescriptor(rawValue: -1)
 
-/// Closes sockets, except for those that were handed over.
+/// Closes sockets, except those that were handed over.
 func closeSockets(_ sockets: FileDescriptor...) {
   for socket in sockets where socket != noSocket {
     Descriptor(owning: socket).close()

@@ -1,28 +1,26 @@
 public import SystemPackage
 
-/// Several ports that are bound already, all or none; see ``BoundPort``.
+/// Several ports that are already bound, all or none; see ``BoundPort``.
 ///
 /// ```swift
 /// var bound = try BoundPorts(count: 3)
 /// while let one = bound.popFirst() { servers.append(Server(one)) }
 /// ```
 ///
-/// ``close(timeout:)-(Duration)`` closes the sockets and gives the ports back. Dropping
-/// the value closes them too, and has the ports given back a little later, on
-/// another thread.
+/// ``close(timeout:)-(Duration)`` closes the sockets and returns the ports. Dropping
+/// the value closes the sockets too, and another thread returns the ports soon after.
 public struct BoundPorts: ~Copyable, Sendable {
   /// A port and its sockets, which belong to the ``BoundPorts``.
   public struct Element: Hashable, Sendable {
     /// The port, within 1–65535.
     public let port: Int
-    /// The listening TCP socket, or -1 once ``BoundPorts/takeTCP(at:)`` has
-    /// handed it over.
+    /// The listening TCP socket, or -1 after ``BoundPorts/takeTCP(at:)``.
     public internal(set) var tcp: FileDescriptor
     /// The UDP socket.
     public let udp: FileDescriptor
   }
 
-  /// The ports and their sockets; if they are in a row, they ascend.
+  /// The ports and their sockets; consecutive ports ascend.
   public private(set) var elements: [Element]
 
   /// The ports.
@@ -34,8 +32,8 @@ public struct BoundPorts: ~Copyable, Sendable {
   ///
   /// - Parameters:
   ///   - count: How many ports, 1 or more, at most as many as the pool has.
-  ///   - contiguous: Whether the ports have to be in a row; they ascend then.
-  ///   - address: Where to bind them.
+  ///   - contiguous: Whether the ports must be consecutive, in ascending order.
+  ///   - address: The address to bind them to.
   ///   - options: How to pick.
   /// - Throws: ``PortPickerError``, as
   ///   ``pickUnusedPorts(count:contiguous:for:options:)-(Int,_,_,_)``.
@@ -49,13 +47,13 @@ public struct BoundPorts: ~Copyable, Sendable {
     try self.init(Picker.shared.pick(request))
   }
 
-  /// Picks ports for this process and binds them, without keeping a thread of
-  /// the concurrency pool waiting.
+  /// Picks ports for this process and binds them, without blocking a thread of the
+  /// concurrency pool.
   ///
   /// - Parameters:
   ///   - count: How many ports, 1 or more, at most as many as the pool has.
-  ///   - contiguous: Whether the ports have to be in a row; they ascend then.
-  ///   - address: Where to bind them.
+  ///   - contiguous: Whether the ports must be consecutive, in ascending order.
+  ///   - address: The address to bind them to.
   ///   - options: How to pick.
   /// - Throws: ``PortPickerError``, as
   ///   ``pickUnusedPorts(count:contiguous:for:options:)-(Int,_,_,_)``.
@@ -88,13 +86,13 @@ public struct BoundPorts: ~Copyable, Sendable {
     origin.returnLater(ports)
   }
 
-  /// Closes the sockets and gives the ports back.
+  /// Closes the sockets and returns the ports.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The
-  ///   sockets are closed then, and the ports can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
+  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the ports.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -102,14 +100,14 @@ public struct BoundPorts: ~Copyable, Sendable {
     try origin.returnPorts(closed(), timeout: timeout)
   }
 
-  /// Closes the sockets and gives the ports back, without keeping a thread of
-  /// the concurrency pool waiting.
+  /// Closes the sockets and returns the ports, without blocking a thread of the
+  /// concurrency pool.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The
-  ///   sockets are closed then, and the ports can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
+  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the ports.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -120,43 +118,43 @@ public struct BoundPorts: ~Copyable, Sendable {
     }
   }
 
-  /// As ``close(timeout:)-(Duration)``; a warning says if that fails.
+  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
   consuming func closeOrWarn() {
     let origin = origin
     let ports = closed()
     origin.returnOrWarn(ports)
   }
 
-  /// As ``close(timeout:)-(Duration)``, without keeping a thread of the concurrency pool
-  /// waiting; a warning says if that fails.
+  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
   consuming func closeOrWarn() async {
     let origin = origin
     let ports = closed()
     await origin.returnOrWarn(ports)
   }
 
-  /// Takes the first port out, as a value of its own.
+  /// Removes the first port and returns it as a value of its own.
   ///
-  /// - Returns: The port with its sockets; `nil` where none is left.
+  /// - Returns: The port with its sockets, or `nil` if none is left.
   public mutating func popFirst() -> BoundPort? {
     if elements.isEmpty { return nil }
     let first = elements.removeFirst()
     return BoundPort(first.port, first.tcp, first.udp, origin)
   }
 
-  /// Hands a TCP socket over, as ``BoundPort/takeTCP()`` does.
+  /// Hands a TCP socket over to the caller, as ``BoundPort/takeTCP()`` does.
   ///
-  /// - Parameter index: Which of ``elements``.
-  /// - Returns: The listening TCP socket; -1, which is no descriptor, after the
-  ///   first call.
+  /// - Parameter index: An index of ``elements``.
+  /// - Returns: The listening TCP socket, or -1 after the first call.
   public mutating func takeTCP(at index: Int) -> FileDescriptor {
     defer { elements[index].tcp = noSocket }
     return elements[index].tcp
   }
 
-  /// Hands the ports and their sockets on: the caller closes the sockets, and
-  /// the ports stay this process's until ``returnPort(_:)-(Int)`` or the
-  /// process's end.
+  /// Hands the ports and their sockets over to the caller, who must close the
+  /// sockets.
+  ///
+  /// The ports belong to this process until that ends or ``returnPort(_:)-(Int)``
+  /// returns them.
   ///
   /// - Returns: The ports and their sockets.
   public consuming func release() -> [Element] {

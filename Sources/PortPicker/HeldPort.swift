@@ -1,23 +1,22 @@
 import SystemPackage
 
-/// A port that is kept from everybody but a server that sets `SO_REUSEADDR`: a
-/// soft hold.
+/// A port that only a server that sets `SO_REUSEADDR` can bind: a soft hold.
 ///
 /// ```swift
 /// let held = try HeldPort()
-/// startServer(port: held.port)  // binds right over the hold
+/// startServer(port: held.port)  // binds over the hold
 /// ```
 ///
-/// A TCP socket is bound to the port and never listens. It keeps the kernel's
-/// own choice, outgoing connections and programs without `SO_REUSEADDR` off
-/// the port. A server that sets the option, as nearly all do (SwiftNIO, Go,
-/// Rust's standard library, Java, libuv, asyncio, nginx), binds and listens,
-/// and clients reach it; one that does not gets `EADDRINUSE` for as long as
-/// the hold lasts. UDP is not held.
+/// A TCP socket is bound to the port and never listens. The kernel does not assign
+/// the port itself, to `bind(0)` or to outgoing connections, and programs without
+/// `SO_REUSEADDR` cannot bind it: they get `EADDRINUSE` while the hold lasts. A server
+/// that sets the option, as nearly all do (SwiftNIO, Go, Rust's standard library,
+/// Java, libuv, asyncio, nginx), can bind and listen, and clients reach it. UDP is not
+/// held.
 ///
-/// ``close(timeout:)-(Duration)`` ends the hold and gives the port back;
-/// ``release()`` ends it and keeps the port. Dropping the value ends the hold
-/// too, and has the port given back a little later, on another thread.
+/// ``close(timeout:)-(Duration)`` ends the hold and returns the port; ``release()``
+/// ends it and keeps the port. Dropping the value ends the hold too, and another
+/// thread returns the port soon after.
 public struct HeldPort: ~Copyable, Sendable {
   /// The port, within 1–65535.
   public let port: Int
@@ -37,8 +36,8 @@ public struct HeldPort: ~Copyable, Sendable {
     try self.init(Picker.shared.pick(request))
   }
 
-  /// Picks a port for this process and holds it, without keeping a thread of
-  /// the concurrency pool waiting.
+  /// Picks a port for this process and holds it, without blocking a thread of the
+  /// concurrency pool.
   ///
   /// - Parameter options: How to pick.
   /// - Throws: ``PortPickerError``, as
@@ -67,13 +66,13 @@ public struct HeldPort: ~Copyable, Sendable {
     origin.returnLater([port])
   }
 
-  /// Ends the hold and gives the port back.
+  /// Ends the hold and returns the port.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The hold
-  ///   has ended then, and the port can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The hold ends
+  ///   even so, and ``returnPort(_:)-(Int)`` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -81,14 +80,14 @@ public struct HeldPort: ~Copyable, Sendable {
     try origin.returnPorts([release()], timeout: timeout)
   }
 
-  /// Ends the hold and gives the port back, without keeping a thread of the
-  /// concurrency pool waiting.
+  /// Ends the hold and returns the port, without blocking a thread of the
+  /// concurrency pool.
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
-  ///   processes to let go of the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``; and
-  ///   ``PortPickerError/Code/invalidArgument`` for another timeout. The hold
-  ///   has ended then, and the port can be returned by that.
+  ///   processes to unlock the ledger; more than zero.
+  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The hold ends
+  ///   even so, and ``returnPort(_:)-(Int)`` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -99,8 +98,10 @@ public struct HeldPort: ~Copyable, Sendable {
     }
   }
 
-  /// Ends the hold and keeps the port: it stays this process's until
-  /// ``returnPort(_:)-(Int)`` or the process's end.
+  /// Ends the hold and keeps the port.
+  ///
+  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// returns it.
   ///
   /// - Returns: The port.
   public consuming func release() -> Int {

@@ -3,13 +3,13 @@ import PortLeasing
 import Synchronization
 package import SystemPackage
 
-/// What a port's sockets are kept for after it was picked.
+/// What the sockets of a picked port are used for.
 package enum SocketUse: Sendable {
-  /// They are closed: the caller wants a number.
+  /// Nothing: they are closed, because the caller wants only a number.
   case none
   /// TCP and UDP stay bound, and TCP listens.
   case bound
-  /// As ``bound``, on the IPv4 loopback address alone.
+  /// Like ``bound``, but only on the IPv4 loopback address.
   case boundToLoopback
   /// TCP stays bound and never listens: a soft hold.
   case held
@@ -22,26 +22,26 @@ package enum SocketUse: Sendable {
   }
 }
 
-/// The host, as a search for ports asks it.
+/// Answers the questions that a search for ports has about this host.
 ///
-/// Where a port's sockets are to be kept, the very sockets that showed that the
-/// port is free are kept, so that there is no moment in between. For the loopback
-/// address alone there have to be others, which are bound as strictly.
+/// If sockets are to be kept, it keeps the very sockets that showed that the port is
+/// free, so that no other process can take the port in between. Only for the loopback
+/// address it binds new ones, just as strictly.
 final class HostConditions: LeaseConditions {
   private let use: SocketUse
   private let network: UInt64
   private var kept: [UInt16: KeptSockets] = [:]
-  /// What TCP sockets there were when a port was first looked at thoroughly.
+  /// The host's TCP sockets when a port was first examined thoroughly.
   ///
-  /// It answers for all ports of a search.
+  /// It serves all ports of a search.
   private var census: TCPSocketCensus?
-  /// The network namespace that the first socket was made in.
+  /// The network namespace of the first socket.
   private var seenNetwork: UInt64?
 
   /// - Parameters:
-  ///   - use: What the sockets of a port that is free are kept for.
-  ///   - network: The number of the network namespace that is meant. In another
-  ///     no port is free: each is an error then.
+  ///   - use: What the sockets of a free port are kept for.
+  ///   - network: The number of the expected network namespace. In another one, every
+  ///     probe throws.
   init(keepingSocketsFor use: SocketUse, in network: UInt64) {
     self.use = use
     self.network = network
@@ -65,7 +65,7 @@ final class HostConditions: LeaseConditions {
   func status(of port: UInt16) throws(Errno) -> PortStatus? {
     let quick = try keepIfFree(port)
     guard quick == .inUse else { return quick }
-    // Where the kernel does not tell, no port counts as lingering.
+    // If the kernel does not report its sockets, no port counts as lingering.
     let census = census ?? (try? TCPSocketCensus()) ?? .unknown
     self.census = census
     guard try PortProbe.isLingering(port, by: census) else { return .inUse }
@@ -85,15 +85,15 @@ final class HostConditions: LeaseConditions {
     kept[port]
   }
 
-  /// Binds a port strictly, and keeps the sockets if that is wanted.
+  /// Binds a port strictly, and keeps the sockets if they are needed.
   private func keepIfFree(_ port: UInt16) throws(Errno) -> PortStatus {
-    // A search for ports in a row can come by twice.
+    // A search for consecutive ports can examine a port twice.
     if kept[port] != nil { return .free }
     return try keep(port) { () throws(Errno) in
       let sockets = try PortSockets(binding: port)
       try look(at: sockets)
       if use != .boundToLoopback { return sockets }
-      // That shows that the port is free on every address.
+      // They have shown that the port is free on every address.
       sockets.close()
       return try PortSockets(binding: port, at: .loopback)
     }
@@ -111,7 +111,7 @@ final class HostConditions: LeaseConditions {
     }
   }
 
-  /// Looks which network namespace the first socket is of.
+  /// Checks the network namespace of the first socket.
   private func look(at sockets: borrowing PortSockets) throws(Errno) {
     if seenNetwork != nil { return }
     seenNetwork = sockets.networkNumber
@@ -125,8 +125,8 @@ extension SocketUse {
   }
 }
 
-/// The sockets that are kept of a port; they are closed with this value unless
-/// they are released.
+/// The sockets of a picked port; they are closed with this value unless they are
+/// released.
 package final class KeptSockets: Sendable {
   private struct State: ~Copyable {
     var tcp: Descriptor?
@@ -141,8 +141,8 @@ package final class KeptSockets: Sendable {
 
   init(_ sockets: consuming PortSockets, for use: SocketUse) throws(Errno) {
     if use.listens { try sockets.tcp.listen(backlog: Self.backlog) }
-    // From here on this lets others bind over a hold, and nobody over a
-    // listener: see PortSocket.
+    // Set now, it lets servers bind over a hold, but not over a listener: see
+    // PortSocket.
     try sockets.tcp.allowAddressReuse()
     let (tcp, udp) = sockets.release()
     var state = State(
@@ -152,7 +152,7 @@ package final class KeptSockets: Sendable {
     self.state = Mutex(state)
   }
 
-  /// Hands the sockets over, once.
+  /// Hands the sockets over to the caller, once.
   ///
   /// - Returns: The TCP socket, and the UDP socket if the port is bound and
   ///   not only held; `nil` after the first call.
@@ -165,8 +165,7 @@ package final class KeptSockets: Sendable {
 }
 
 extension PortPickerError {
-  /// A picked port whose sockets are not there: a mistake of ours, said rather
-  /// than trapped on.
+  /// A picked port has no sockets: a bug, reported instead of trapping.
   static let socketsNotKept = PortPickerError(
     .systemFailure,
     "the sockets of a picked port were lost; please report this as a bug")

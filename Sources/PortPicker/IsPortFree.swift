@@ -1,19 +1,20 @@
 import HostSystem
+import PortLedger
 import SystemPackage
 
-/// Whether any program could bind a port now: on TCP and on UDP, on every
-/// address of both IP families, whatever socket options it sets.
+/// Whether any program could bind a port now: on TCP and on UDP, on every address of
+/// both IP families, whatever socket options it sets.
 ///
-/// Unlike the original, this counts a port as taken where a socket that has set
-/// `SO_REUSEADDR` is bound to it, and where closed connections linger on it
-/// (TIME_WAIT). It does not say whether the port is leased to somebody.
+/// Unlike the original, this counts a port as in use if a socket that has set
+/// `SO_REUSEADDR` is bound to it, or if closed connections linger on it (TIME_WAIT).
+/// Leases play no part.
 ///
 /// - Parameter port: The port, within 1–65535.
-/// - Returns: `false` also for a port that needs a privilege to be bound which
-///   this process does not have.
-/// - Throws: ``PortPickerError/Code/invalidArgument`` for another number,
-///   ``PortPickerError/Code/systemFailure`` where the system is short of
-///   something, so that nobody can tell.
+/// - Returns: Whether it is free; `false` also if this process lacks the privilege to
+///   bind it.
+/// - Throws: ``PortPickerError/Code/invalidArgument`` for any other number;
+///   ``PortPickerError/Code/systemFailure`` if the system lacks a resource, such as
+///   descriptors.
 /// - SeeAlso: `is_port_free` of the original.
 public func isPortFree(_ port: Int) throws(PortPickerError) -> Bool {
   let port = try validPort(port)
@@ -24,13 +25,13 @@ public func isPortFree(_ port: Int) throws(PortPickerError) -> Bool {
   }
 }
 
-/// Binds a port, of one protocol alone, and closes it at once.
+/// Binds a port of one protocol and closes it at once.
 ///
 /// - Parameters:
 ///   - port: The port, within 0–65535; 0 lets the kernel choose one.
 ///   - transport: TCP or UDP.
-/// - Returns: The port, or `nil` where it cannot be bound: because something
-///   has it, or because that needs a privilege.
+/// - Returns: The port, or `nil` if it is in use or this process lacks the privilege
+///   to bind it.
 /// - Throws: As ``isPortFree(_:)``.
 /// - SeeAlso: `bind` of the original.
 public func probePort(
@@ -50,7 +51,7 @@ public func probePort(
 
 /// A protocol that has ports.
 ///
-/// It never gets further cases, so that a switch over both is complete.
+/// No cases will be added, so a switch over both is exhaustive.
 public enum Transport: Hashable, Sendable, CaseIterable {
   /// The Transmission Control Protocol (RFC 9293).
   case tcp
@@ -68,6 +69,6 @@ public enum Transport: Hashable, Sendable, CaseIterable {
 private func probeFailure(_ port: UInt16, _ error: Errno) -> PortPickerError {
   PortPickerError(
     .systemFailure,
-    "port \(port) cannot be probed: \(error); free what the system is short of",
-    error)
+    "cannot probe port \(port): \(error)"
+      + (error.advice.map { "; \($0)" } ?? ""), error)
 }

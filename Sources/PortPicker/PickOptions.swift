@@ -1,34 +1,32 @@
-/// How a port is picked.
-///
-/// The defaults are right for most tests.
+/// Options of a pick; the defaults suit most tests.
 public struct PickOptions: Sendable {
-  /// Where ports come from: by default, from the port server that the
-  /// environment names, otherwise from this user's own ledger.
+  /// Where ports come from: by default the port server that the environment names,
+  /// or this user's ledger if it names none.
   public var source: PortSource
 
-  /// Whether it is an error that the port server which was named, here or in
-  /// the environment, gives no port, or that none was named.
+  /// Whether it is an error if no port server is named, here or in the environment,
+  /// or if it does not lease a port.
   ///
-  /// Otherwise the port comes from this user's ledger then, and the first time
-  /// in a process a warning says so; see ``PortPickerWarnings``.
+  /// If it is not an error, the port comes from this user's ledger. The first time in
+  /// a process, a warning says so; see ``PortPickerWarnings``.
   ///
-  /// By default it is what the environment variable
-  /// `PORTPICKER_REQUIRE_SERVER` says: `1` for yes, `0` or nothing for no.
+  /// If it is `nil`, the environment variable `PORTPICKER_REQUIRE_SERVER` decides:
+  /// `1` means yes, `0` or unset means no.
   public var requiresServer: Bool?
 
-  /// The ports to choose from where no server gives one; ranges may overlap.
+  /// The ports to choose from without a server; ranges may overlap.
   ///
-  /// By default, those from 25000 to 32767 that the kernel does not hand out
-  /// by itself. A server has a pool of its own.
+  /// By default, 25000–32767 without the ports that the kernel assigns itself. A
+  /// server has its own pool.
   public var pool: [ClosedRange<Int>]?
 
-  /// How long to wait for a port server, from connecting to the end of its
-  /// answer, and for other processes to let go of the ledger.
+  /// How long to wait for a port server, from connecting to the end of its answer,
+  /// and for other processes to unlock the ledger.
   ///
   /// More than zero; 5 seconds by default.
   public var timeout: Duration
 
-  /// Makes options.
+  /// Creates options.
   ///
   /// - Parameters:
   ///   - source: See ``source``.
@@ -58,14 +56,14 @@ public struct PortSource: Hashable, Sendable {
 
   let kind: Kind
 
-  /// The port server that `PORTSERVER_ADDRESS` names; where it is not set or
-  /// empty, this user's ledger.
+  /// The port server that `PORTSERVER_ADDRESS` names, or this user's ledger if it
+  /// is unset or empty.
   public static var environment: PortSource { PortSource(kind: .environment) }
 
-  /// The port server at an address; if it gives no port, ``environment``.
+  /// The port server at an address, or ``environment`` if it does not lease a port.
   ///
-  /// - Parameter address: A path, or, with a leading `@`, a name in the abstract
-  ///   namespace. An empty one counts as none, as in the original.
+  /// - Parameter address: A path, or `@` and a name in the abstract namespace. An
+  ///   empty one means ``environment``, as in the original.
   /// - Returns: The source.
   public static func server(_ address: String) -> PortSource {
     PortSource(kind: .server(address))

@@ -1,12 +1,12 @@
 import PortLeasing
 
-/// What is to be picked.
+/// A request to pick ports.
 package struct PickRequest: Sendable {
-  /// Who the ports are for; `nil` for this process.
+  /// The process that the ports are for; `nil` for this process.
   package var pid: Int32?
-  /// How many; all or none.
+  /// How many ports; all or none.
   package var count: Int
-  /// Whether in a row.
+  /// Whether the ports must be consecutive.
   package var isContiguous: Bool
   package var options: PickOptions
   package var use: SocketUse
@@ -24,18 +24,18 @@ package struct PickRequest: Sendable {
 }
 
 extension PickRequest {
-  /// The pool that was named, if one was.
+  /// The pool of the options, if it is set.
   ///
-  /// - Throws: `invalidArgument` where a value of the request makes no sense.
+  /// - Throws: `invalidArgument` if a value of the request is out of range.
   func validatedPool() throws(PortPickerError) -> PortPool? {
     guard count > 0 else {
       throw PortPickerError(
-        .invalidArgument, "the count is \(count); 1 or more is expected")
+        .invalidArgument, "the count is \(count); expected 1 or more")
     }
     guard count <= Int(UInt16.max) else {
       throw PortPickerError(
         .invalidArgument,
-        "the count is \(count); there are no more than 65535 ports")
+        "the count is \(count); expected at most 65535")
     }
     try Self.validate(options.timeout)
     guard let ranges = options.pool else { return nil }
@@ -46,24 +46,24 @@ extension PickRequest {
         throw PortPickerError(
           .invalidArgument,
           "the pool has the range \(range.lowerBound)-\(range.upperBound); "
-            + "ports within 1-65535 are expected")
+            + "expected ports from 1 to 65535")
       }
       return UInt16(range.lowerBound)...UInt16(range.upperBound)
     }
     let pool = PortPool(bounds)
     guard !pool.isEmpty else {
       throw PortPickerError(
-        .invalidArgument, "the pool is empty; name one port or more")
+        .invalidArgument, "the pool is empty; expected one port or more")
     }
     return pool
   }
 
-  /// - Throws: `invalidArgument` where nothing could be done in such a time.
+  /// - Throws: `invalidArgument` unless the timeout is more than zero.
   static func validate(_ timeout: Duration) throws(PortPickerError) {
     guard timeout > .zero else {
       throw PortPickerError(
         .invalidArgument,
-        "the timeout is \(timeout); more than zero is expected")
+        "the timeout is \(timeout); expected more than zero")
     }
   }
 }

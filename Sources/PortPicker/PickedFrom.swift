@@ -1,7 +1,7 @@
-/// What a value that keeps a port has to know in order to give it back.
+/// The picker to which a value that keeps a port returns it.
 ///
-/// It takes no part in memory management, so that a value which has one can be
-/// discarded: pickers live as long as the process.
+/// It does not retain the picker, so that a value that contains it can be discarded
+/// (`discard self`). Pickers live as long as the process.
 struct PickedFrom: Sendable {
   private let picker: Unmanaged<Picker>
 
@@ -9,10 +9,10 @@ struct PickedFrom: Sendable {
     self.picker = .passUnretained(picker)
   }
 
-  /// Gives ports back.
+  /// Returns ports.
   ///
-  /// A child made by fork(2) has a copy of its parent's value, and the ports
-  /// are the parent's: nothing is done there.
+  /// In a child made by fork(2), which has a copy of its parent's value, this does
+  /// nothing: the ports belong to the parent.
   func returnPorts(_ ports: [Int], timeout: Duration) throws(PortPickerError) {
     try PickRequest.validate(timeout)
     let picker = picker.takeUnretainedValue()
@@ -20,15 +20,14 @@ struct PickedFrom: Sendable {
     _ = try picker.returnPorts(ports.map(UInt16.init), timeout: timeout)
   }
 
-  /// As ``returnPorts(_:timeout:)``, later and on another thread; a warning says if
-  /// it fails.
+  /// Like ``returnPorts(_:timeout:)``, but on another thread; a failure is a warning.
   func returnLater(_ ports: [Int]) {
     let picker = picker.takeUnretainedValue()
     guard picker.isOwn else { return }
     picker.returnPortsLater(ports.map(UInt16.init))
   }
 
-  /// As ``returnPorts(_:timeout:)``, right away; a warning says if it fails.
+  /// Like ``returnPorts(_:timeout:)``, but a failure is a warning.
   func returnOrWarn(_ ports: [Int]) {
     do throws(PortPickerError) {
       try returnPorts(ports, timeout: PickOptions().timeout)
@@ -37,8 +36,8 @@ struct PickedFrom: Sendable {
     }
   }
 
-  /// As ``returnPorts(_:timeout:)``, without keeping a thread of the concurrency
-  /// pool waiting; a warning says if it fails.
+  /// Like ``returnPorts(_:timeout:)``, but a failure is a warning, and no thread of
+  /// the concurrency pool blocks.
   func returnOrWarn(_ ports: [Int]) async {
     do throws(PortPickerError) {
       try await waiting { () throws(PortPickerError) in

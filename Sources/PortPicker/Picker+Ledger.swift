@@ -6,11 +6,11 @@ import SystemPackage
 extension Picker {
   /// Picks one of the process's own free ports for the process itself.
   ///
-  /// They are probed again, and written down like any other port, for another
-  /// process may have been given one in the meantime.
+  /// They are probed again and leased in the ledger like any other port, because
+  /// another process may have been given one in the meantime.
   ///
-  /// - Returns: `nil` where there is none, or where the ledger cannot be used:
-  ///   if that matters, the next source says so.
+  /// - Returns: `nil` if there is none, or if the ledger cannot be used. If that
+  ///   matters, the next source throws.
   func reuse(
     _ request: PickRequest, _ named: PortPool?, _ holder: Holder
   ) -> Pick? {
@@ -31,11 +31,11 @@ extension Picker {
   /// Picks from the ledger.
   ///
   /// - Parameters:
-  ///   - request: What is asked for.
+  ///   - request: The request.
   ///   - named: The pool that the caller named, if any.
-  ///   - holder: Who the ports are for.
-  /// - Returns: The ports; `nil` where this thread is in another network
-  ///   namespace than this picker.
+  ///   - holder: The process that the ports are for.
+  /// - Returns: The ports; `nil` if this thread is not in the network namespace of
+  ///   this picker.
   /// - Throws: `poolExhausted`, or why the ledger cannot be used.
   func pickFromLedger(
     _ request: PickRequest, _ named: PortPool?, _ holder: ProcessIdentity
@@ -93,13 +93,13 @@ extension Picker {
   ) -> PortPickerError {
     var text =
       request.count == 1
-      ? "no port is left" : "\(request.count) ports are not left"
+      ? "no port is left" : "there are no \(request.count) ports left"
     if request.isContiguous, request.count > 1 { text += " in a row" }
     text +=
       ": of the \(usage.ports) ports of the pool \(pool.summary), \(usage.leased) are "
       + "leased to living processes and \(usage.inUse) in use by others"
     if usage.denied > 0 {
-      text += ", and \(usage.denied) need a privilege to be bound"
+      text += ", and binding \(usage.denied) requires a privilege"
     }
     return PortPickerError(
       .poolExhausted,
@@ -111,18 +111,17 @@ extension Picker {
     if shared.isEmpty { return }
     Warnings.sayOnce(
       .kernelOverlap,
-      "the kernel hands out \(shared.summary) of the pool \(pool.summary) by "
-        + "itself, so an "
-        + "outgoing connection may take such a port before its holder does; "
-        + "leave them out, or add them to net.ipv4.ip_local_reserved_ports")
+      "the kernel assigns \(shared.summary) of the pool \(pool.summary) to "
+        + "outgoing connections, which may take a port before its holder does; "
+        + "use other ports, or add them to net.ipv4.ip_local_reserved_ports")
   }
 }
 
-/// What the kernel of a network namespace does with ports.
+/// The kernel's settings for ports in a network namespace.
 final class NetworkConditions: Sendable {
   let kernel: KernelPorts
   let defaultPool: PortPool
-  /// Whether the kernel leaves nothing of the default pool alone.
+  /// Whether the kernel assigns all ports of the default pool itself.
   let defaultPoolOverlaps: Bool
 
   init() {
@@ -133,7 +132,7 @@ final class NetworkConditions: Sendable {
 }
 
 extension Picker {
-  /// Finds out where this process's ledger is.
+  /// Locates this process's ledger.
   static func locateLedger() throws(PortPickerError) -> Ledger {
     let context: LedgerContext
     do throws(Errno) {
@@ -141,7 +140,7 @@ extension Picker {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "/proc cannot be read: \(error); "
+        "cannot read /proc: \(error); "
           + (error.advice ?? "mount it (mount -t proc proc /proc)"), error)
     }
     let named = try environmentText("PORTPICKER_LEDGER", .invalidArgument)
@@ -159,7 +158,7 @@ extension Picker {
   }
 }
 
-/// Turns what went wrong with leasing into the public error.
+/// Turns an error of the ledger into the public error.
 func convertingErrors<Result>(
   _ body: () throws(LeasingError) -> Result
 ) throws(PortPickerError) -> Result {

@@ -5,8 +5,8 @@ import SystemPackage
 extension Picker {
   /// Picks from a port server.
   ///
-  /// - Returns: `nil` where none is named, or where none of those named gave a
-  ///   port and the ledger may be used instead.
+  /// - Returns: `nil` if the ledger is to be used instead: no server is named, or
+  ///   none of them leased a port and none is required.
   func pickFromServer(
     _ request: PickRequest, _ holder: Holder
   ) throws(PortPickerError) -> Pick? {
@@ -16,16 +16,15 @@ extension Picker {
     }
   }
 
-  /// Asks the servers that are named, one after another, until one gives an
-  /// answer.
+  /// Asks the named servers, one after another, until one answers.
   ///
   /// - Parameters:
-  ///   - options: Which, and whether it has to be one of them.
-  ///   - consequence: What a warning says that is done with the next one instead.
-  ///   - ask: What is asked.
-  /// - Returns: `nil` where none is named, or where none of those named gave an
-  ///   answer and the ledger may be used instead.
-  /// - Throws: Why there is no answer, where a server is required.
+  ///   - options: The options that name them and may require one.
+  ///   - consequence: The beginning of a warning if a server does not answer; the
+  ///     source that is used instead follows.
+  ///   - ask: Asks one server.
+  /// - Returns: `nil` if the ledger is to be used instead.
+  /// - Throws: Why there is no answer, if a server is required.
   func askServers<Answer>(
     of options: PickOptions, _ consequence: String,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer
@@ -39,7 +38,7 @@ extension Picker {
       Warnings.sayOnce(
         .fallback,
         "\(texts)\(consequence) \(next) instead; with "
-          + "PORTPICKER_REQUIRE_SERVER=1 that is an error")
+          + "PORTPICKER_REQUIRE_SERVER=1 this is an error")
     }
     for client in clients {
       do throws(PortPickerError) {
@@ -55,10 +54,9 @@ extension Picker {
     return nil
   }
 
-  /// The servers that are named, in their order.
+  /// The named servers, in the order in which to ask them.
   ///
-  /// - Throws: That there is none where one is required, or that an address is
-  ///   none.
+  /// - Throws: `invalidServerAddress`, also if none is named and one is required.
   func serverClients(
     _ options: PickOptions
   ) throws(PortPickerError) -> [PortServerClient] {
@@ -69,13 +67,13 @@ extension Picker {
         .invalidServerAddress,
         "a port server is required, but none is named; "
           + (options.source == .ledger
-            ? "do not ask for the ledger, or require no server"
+            ? "do not ask for the ledger, or do not require a server"
             : "set PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER"))
     }
     return clients
   }
 
-  /// Asks one server for a port, and nobody else.
+  /// Picks a port from one server.
   func pick(
     from address: String, for pid: Int32?, timeout: Duration
   ) throws(PortPickerError) -> UInt16 {
@@ -154,7 +152,7 @@ extension Picker {
       return try conditions.status(of: port) == .free
     } catch {
       throw PortPickerError(
-        .systemFailure, "port \(port) cannot be bound: \(error)", error)
+        .systemFailure, "cannot bind port \(port): \(error)", error)
     }
   }
 
@@ -163,8 +161,8 @@ extension Picker {
   ) -> PortPickerError {
     PortPickerError(
       .serverRefused,
-      "the port server gave \(ports.count) ports that are in use, "
-        + "\(ports[0]) among them; see what uses its pool")
+      "the port server leased \(ports.count) ports that are in use, among them "
+        + "\(ports[0]); check what uses its pool")
   }
 
   private static func requiresServer(
@@ -177,7 +175,7 @@ extension Picker {
     case let value?:
       throw PortPickerError(
         .invalidArgument,
-        "PORTPICKER_REQUIRE_SERVER is '\(value)'; 1 or 0 is expected")
+        "PORTPICKER_REQUIRE_SERVER is '\(value)'; expected 1 or 0")
     }
   }
 }
@@ -213,9 +211,9 @@ private func client(
   }
 }
 
-/// The value of an environment variable that has to be text.
+/// The value of an environment variable that must be text.
 ///
-/// - Throws: An error with the code where it is not UTF-8.
+/// - Throws: An error with the given code if it is not UTF-8.
 func environmentText(
   _ name: String, _ code: PortPickerError.Code
 ) throws(PortPickerError) -> String? {
@@ -223,7 +221,7 @@ func environmentText(
     return try HostSystem.environmentText(name)
   } catch {
     throw PortPickerError(
-      code, "\(name) is not UTF-8, so it names nothing; correct it", error)
+      code, "\(name) is not valid UTF-8; correct it", error)
   }
 }
 

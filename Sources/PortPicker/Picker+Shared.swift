@@ -1,21 +1,20 @@
 import HostSystem
 import Synchronization
 
-// Every picker is of one process and one network namespace: ports are the
-// namespace's, a ledger is, and a lock that was taken when its process forked
-// is never free in the child. Pickers are never freed, for nobody could tell
-// when no thread looks at the list any more; there is one for a fork, or a
-// namespace, that picks.
+// Every picker belongs to one process and one network namespace: ports and ledgers
+// belong to a namespace, and a lock that was locked when its process forked stays
+// locked in the child. Pickers are never freed, because threads read the list without
+// a lock. There is one for each forked process and each namespace that picks.
 
 extension Picker {
-  /// The picker that was made last; it knows those before it.
+  /// The picker that was created last, which links to those before it.
   private static let latest = Atomic<Unmanaged<Picker>?>(nil)
 
   /// This process's picker.
   ///
-  /// Where its threads have picked in one network namespace so far, it is
-  /// that one's, and costs no system call: whether this thread has another by
-  /// now shows when a port is probed. Otherwise it is this thread's.
+  /// If all its threads have picked in the same network namespace so far, it is the
+  /// picker of that one, without a system call; the probe of a port shows whether this
+  /// thread has moved to another. Otherwise it is the picker of this thread's.
   package static var shared: Picker {
     if let latest = latest.load(ordering: .acquiring)?.takeUnretainedValue(),
       latest.isOwn, latest.previous?.isOwn != true
@@ -25,8 +24,7 @@ extension Picker {
     return ofThisThread()
   }
 
-  /// The picker of this process for the network namespace that this thread is
-  /// in.
+  /// The picker of this process for this thread's network namespace.
   package static func ofThisThread() -> Picker {
     let network = currentNetworkNumber()
     var latest = latest.load(ordering: .acquiring)
@@ -44,8 +42,8 @@ extension Picker {
     }
   }
 
-  /// The picker that knows of a port, if one does; a thread may have left the
-  /// network namespace in which it picked that.
+  /// The picker that keeps track of a port, if there is one: a thread may have left
+  /// the network namespace in which it picked the port.
   package static func knowing(_ port: UInt16) -> Picker {
     let shared = shared
     if shared.previous?.isOwn != true || shared.knows(port) { return shared }
@@ -53,11 +51,10 @@ extension Picker {
     return latest?.own { $0.knows(port) } ?? shared
   }
 
-  /// Whether this process made it, and not the one that it was forked from.
+  /// Whether this process created it, and not a process that it was forked from.
   var isOwn: Bool { generation == forkGeneration() }
 
-  /// The first of this process's pickers, this one and those before it, for
-  /// which something holds.
+  /// The first of this process's pickers, from this one back, that matches.
   private func own(where condition: (Picker) -> Bool) -> Picker? {
     var next: Picker? = self
     while let picker = next, picker.isOwn {

@@ -4,7 +4,7 @@ import PortLedger
 import PortServerClient
 
 extension Picker {
-  /// Tells where ports come from, and who has them.
+  /// Finds out where ports come from and which processes have them.
   func status(
     _ options: PickOptions
   ) throws(PortPickerError) -> PortSourceStatus {
@@ -24,9 +24,9 @@ extension Picker {
     return status
   }
 
-  /// Asks the server that is required.
+  /// Asks the server that the options require.
   ///
-  /// - Returns: `nil` where it knows only version 1 of the protocol.
+  /// - Returns: `nil` if it knows only version 1 of the protocol.
   package func serverStatus(
     _ options: PickOptions
   ) throws(PortPickerError) -> PortSourceStatus? {
@@ -52,20 +52,20 @@ extension Picker {
       statistics: status.statistics)
   }
 
-  /// The addresses of the servers that are named, in their order.
+  /// The addresses of the named servers, in the order in which they are asked.
   ///
-  /// - Throws: That there is none where one is required.
+  /// - Throws: `invalidServerAddress`, also if none is named and one is required.
   package static func serverAddresses(
     _ options: PickOptions
   ) throws(PortPickerError) -> [String] {
     try shared.serverClients(options).map(\.address.text)
   }
 
-  /// The leases of some ports, wherever they are from.
+  /// The leases of some ports, from any source.
   ///
-  /// Where the ledger cannot be used, a warning says so.
+  /// If the ledger cannot be used, a warning says so.
   ///
-  /// - Returns: Leases, the server's first; and where they are from.
+  /// - Returns: Leases and their sources, the server's first.
   package func leases(
     of ports: [UInt16], _ options: PickOptions
   ) throws(PortPickerError) -> [(lease: PortLease, origin: String)] {
@@ -88,8 +88,8 @@ extension Picker {
     return found
   }
 
-  /// Ports that are leased, by the servers that are named and in the ledger, as far
-  /// as that can be told in time; nothing is said about the rest.
+  /// The leased ports of the named servers and of the ledger, as far as they can be
+  /// read in time.
   package func leasedPorts(within timeout: Duration) -> [UInt16] {
     var ports: Set<UInt16> = []
     for client in (try? serverClients(PickOptions())) ?? [] {
@@ -123,7 +123,7 @@ extension Picker {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "which ports are in use cannot be told: \(error); mount /proc", error)
+        "cannot find out which ports are in use: \(error); mount /proc", error)
     }
     let inUse = PortPool(used.subtracting(leased).map { $0...$0 })
       .intersection(pool)
@@ -136,7 +136,7 @@ extension Picker {
 }
 
 extension Picker {
-  /// Leases of the ledger, with what their holders are.
+  /// Leases of the ledger, with the command lines of their holders.
   private func portLeases(
     _ leases: [(port: UInt16, lease: Lease)]
   ) -> [PortLease] {

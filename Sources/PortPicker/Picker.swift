@@ -4,36 +4,36 @@ import PortLedger
 import Synchronization
 import SystemPackage
 
-/// What was picked.
+/// Picked ports.
 package struct Pick: Sendable {
   package let ports: [UInt16]
-  /// The sockets of each port; none where none are to be kept.
+  /// The sockets of each port; empty if none are kept.
   package let sockets: [KeptSockets]
-  /// Whether a port server gave the ports.
+  /// Whether a port server leased the ports.
   package let isFromServer: Bool
-  /// The picker that knows of them.
+  /// The picker that keeps track of them.
   let picker: Picker
 }
 
-/// Picks ports for this process: it knows what the process has, and asks the
-/// process's own free ports, port servers and the ledger in turn.
+/// Picks ports: it keeps track of the ports that this process has, and tries the
+/// process's own free ports, port servers, and the ledger in turn.
 ///
-/// It is for one process and one network namespace; see ``shared``.
+/// A picker belongs to one process and one network namespace; see ``shared``.
 package final class Picker: Sendable {
-  /// Which process it is of (``forkGeneration()``).
+  /// The process that it belongs to (``forkGeneration()``).
   let generation = forkGeneration()
   /// The number of the network namespace that it picks in.
   let network: UInt64
-  /// The picker that was made before it.
+  /// The picker that was created before it.
   let previous: Picker?
-  /// Where what waits runs in this network namespace.
+  /// Threads for blocking work, in this network namespace.
   let threads = WaitingThreads()
 
   private let ports = ForkableMutex(OwnPorts())
   private let ledger = AtomicLazyReference<Ledger>()
   private let knownConditions = AtomicLazyReference<NetworkConditions>()
   private let knownCommandLines = AtomicLazyReference<CommandLineReader>()
-  /// Whether there have ever been ports that this process may use again.
+  /// Whether there have ever been free ports.
   private let hadFreePorts = Atomic(false)
 
   init(of network: UInt64, after previous: Picker?) {
@@ -46,7 +46,8 @@ package final class Picker: Sendable {
     let pool = try request.validatedPool()
     let holder = try Holder(request.pid)
     var picker = self
-    // A thread changes its network namespace itself, so once is enough.
+    // Only the thread itself changes its network namespace, so it cannot change
+    // again in between.
     for _ in 0..<2 {
       if let pick = picker.reuse(request, pool, holder) { return pick }
       if let pick = try picker.pickFromServer(request, holder) { return pick }
@@ -58,12 +59,12 @@ package final class Picker: Sendable {
       picker = .ofThisThread()
     }
     throw PortPickerError(
-      .systemFailure, "the network namespace of this thread cannot be told")
+      .systemFailure, "cannot determine the network namespace of this thread")
   }
 
-  /// Runs something that waits on a thread where waiting harms nobody.
+  /// Runs something that blocks on a thread that may block.
   ///
-  /// - Throws: `systemFailure` where there is none.
+  /// - Throws: `systemFailure` if no thread can be started.
   func wait(
     for body: @escaping @Sendable () -> Void
   ) throws(PortPickerError) {
@@ -72,8 +73,8 @@ package final class Picker: Sendable {
     } catch {
       throw PortPickerError(
         .systemFailure,
-        "no thread can be started to wait on: \(error); free what the system "
-          + "is short of", error)
+        "cannot start a thread: \(error); end processes or threads, or raise the "
+          + "limit (ulimit -u)", error)
     }
   }
 
@@ -122,12 +123,12 @@ extension Picker {
     ports.withLock { $0.contains(port) }
   }
 
-  /// What the kernel does with ports, as it was when it was first asked.
+  /// The kernel's settings for ports when they were first read.
   var conditions: NetworkConditions {
     knownConditions.load() ?? knownConditions.storeIfNil(NetworkConditions())
   }
 
-  /// What reads the command lines of holders.
+  /// Reads the command lines of holders.
   package var commandLines: CommandLineReader {
     knownCommandLines.load()
       ?? knownCommandLines.storeIfNil(CommandLineReader())

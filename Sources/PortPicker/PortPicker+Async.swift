@@ -1,20 +1,20 @@
 /// Picks a port as ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` does,
-/// without keeping a thread of the concurrency pool waiting.
+/// without blocking a thread of the concurrency pool.
 ///
-/// Cancelling the task does not shorten the wait; its timeout ends it. At most
-/// 64 such calls wait at a time; further ones have their turn, and their timeout
-/// begins, when others have ended.
+/// Cancelling the task does not end the wait; the timeout does. At most 64 such
+/// calls wait at a time. Further ones start, and so do their timeouts, when others
+/// end.
 ///
 /// - Parameters:
 ///   - pid: The process that the port is for; by default, this one.
 ///   - options: How to pick.
 /// - Returns: The port, within 1–65535.
-/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` where
-///   no port is left, ``PortPickerError/Code/timedOut`` where none was found in
-///   time, ``PortPickerError/Code/noSuchProcess`` and
-///   ``PortPickerError/Code/processNotAllowed`` for a `pid` that can have none,
-///   ``PortPickerError/Code/ledgerUnusable``, an error of the port server where
-///   one is required, ``PortPickerError/Code/invalidArgument`` and
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if no
+///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed`` if `pid` cannot hold ports;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if one
+///   is required; ``PortPickerError/Code/invalidArgument``;
 ///   ``PortPickerError/Code/systemFailure``.
 public func pickUnusedPort(
   for pid: Int32? = nil, options: PickOptions = PickOptions()
@@ -24,18 +24,18 @@ public func pickUnusedPort(
   }
 }
 
-/// Picks several ports at once, all or none, without keeping a thread of the
-/// concurrency pool waiting.
+/// Picks several ports at once, all or none, without blocking a thread of the
+/// concurrency pool.
 ///
 /// - Parameters:
 ///   - count: How many ports, 1 or more, at most as many as the pool has.
-///   - contiguous: Whether the ports have to be in a row; they ascend then.
+///   - contiguous: Whether the ports must be consecutive, in ascending order.
 ///   - pid: The process that the ports are for; by default, this one.
 ///   - options: How to pick.
 /// - Returns: The ports.
 /// - Throws: ``PortPickerError``, as for one port;
-///   ``PortPickerError/Code/poolExhausted`` also where there are some ports,
-///   but fewer than that, or not in a row.
+///   ``PortPickerError/Code/poolExhausted`` also if there are too few ports left,
+///   or too few in a row.
 public func pickUnusedPorts(
   count: Int, contiguous: Bool = false, for pid: Int32? = nil,
   options: PickOptions = PickOptions()
@@ -46,23 +46,24 @@ public func pickUnusedPorts(
   }
 }
 
-/// Asks one port server for a port, without keeping a thread of the
-/// concurrency pool waiting.
+/// Picks a port from one port server, without blocking a thread of the concurrency
+/// pool.
 ///
 /// - Parameters:
-///   - address: A path, or, with a leading `@`, a name in the abstract
-///     namespace: 1 to 107 bytes.
+///   - address: A path, or `@` and a name in the abstract namespace; 1 to 107
+///     bytes.
 ///   - pid: The process that the port is for; by default, this one.
-///   - timeout: How long it may take altogether; more than zero.
+///   - timeout: How long it may take in all; more than zero.
 /// - Returns: The port, within 1–65535.
 /// - Throws: ``PortPickerError``:
 ///   ``PortPickerError/Code/invalidServerAddress``,
 ///   ``PortPickerError/Code/serverUnreachable``,
 ///   ``PortPickerError/Code/serverTimedOut``,
 ///   ``PortPickerError/Code/serverRefused``,
-///   ``PortPickerError/Code/serverReplyMalformed``; for a `pid` that can have
-///   no port ``PortPickerError/Code/noSuchProcess`` and
-///   ``PortPickerError/Code/processNotAllowed``; and
+///   ``PortPickerError/Code/serverReplyMalformed``;
+///   ``PortPickerError/Code/poolExhausted``;
+///   ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed`` if `pid` cannot hold ports;
 ///   ``PortPickerError/Code/invalidArgument``.
 public func pickPort(
   fromServerAt address: String, for pid: Int32? = nil,
@@ -73,22 +74,21 @@ public func pickPort(
   }
 }
 
-/// Gives a port back, without keeping a thread of the concurrency pool waiting.
+/// Returns a port, without blocking a thread of the concurrency pool.
 ///
 /// - Parameter port: The port.
-/// - Returns: Whether this process had picked or reserved the port, and not
-///   returned it since. If it had not, nothing is done.
-/// - Throws: ``PortPickerError``, where the ledger cannot be used:
-///   ``PortPickerError/Code/ledgerUnusable``, or
-///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read; or
-///   where the server does not take back what it gave for another process. The
-///   port can be returned again then.
+/// - Returns: Whether this process has the port: it picked the port and has not
+///   returned it since. If not, nothing is done.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure`` if `/proc` cannot be read; an error of
+///   the server if it does not take a port of another process. The port can then
+///   be returned again.
 @discardableResult
 public func returnPort(_ port: Int) async throws(PortPickerError) -> Bool {
   try await waiting { () throws(PortPickerError) in try returnPort(port) }
 }
 
-/// Runs something that waits on a thread where waiting harms nobody.
+/// Runs something that blocks on a thread that may block.
 func waiting<Value: Sendable>(
   for body: @escaping @Sendable () throws(PortPickerError) -> Value
 ) async throws(PortPickerError) -> Value {

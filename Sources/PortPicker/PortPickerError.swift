@@ -1,15 +1,14 @@
 public import SystemPackage
 
-/// Why a port could not be had, or given back.
+/// Why a port could not be picked or returned.
 ///
-/// ``code`` says what happened, for programs; ``description`` says it to
-/// people, with the values involved and what to do next; ``underlyingError`` is
-/// the system's error behind it, where there is one.
+/// ``code`` tells programs what happened. ``description`` tells people, with the
+/// values involved and what to do next.
 public struct PortPickerError: Error, Hashable, Sendable {
   /// What happened.
   public let code: Code
 
-  /// The error of the system call that failed, if one did.
+  /// The error of the system call that failed, if there is one.
   public let underlyingError: Errno?
 
   private let message: String
@@ -47,61 +46,59 @@ extension PortPickerError {
       self.kind = kind
     }
 
-    /// An argument, or an environment variable, has a value that makes no
-    /// sense: correct it.
+    /// An argument or an environment variable has an invalid value: correct it.
     public static let invalidArgument = Code(.invalidArgument)
 
-    /// The process that the port was to be for does not exist, or has ended:
-    /// name one that runs.
+    /// The process that the port is for does not exist or has ended: name a running
+    /// one.
     public static let noSuchProcess = Code(.noSuchProcess)
 
-    /// No port is leased to that process, or given back for it: to the host's
-    /// init, which never ends, to one that `/proc` hides, or, by a port server,
-    /// to another user's.
+    /// Ports cannot be leased to that process, or returned for it: name your own
+    /// process.
     ///
-    /// Name your own process.
+    /// It is the host's init or a kernel thread, which never end, or `/proc` hides it,
+    /// or, for a port server, it is another user's.
     public static let processNotAllowed = Code(.processNotAllowed)
 
-    /// The pool has not enough ports left: end processes that hold some, give
-    /// ports back, or use a larger pool.
+    /// The pool does not have enough ports left: end processes that hold ports,
+    /// return ports, or use a larger pool.
     public static let poolExhausted = Code(.poolExhausted)
 
-    /// ``PickOptions/timeout`` was over before enough free ports were found, for
+    /// ``PickOptions/timeout`` passed before enough free ports were found, because
     /// many are in use: allow more time, or use another pool.
     public static let timedOut = Code(.timedOut)
 
-    /// The ledger, in which the ports of this user are written down, cannot be
-    /// used: do what the description says, or name another file in
-    /// `PORTPICKER_LEDGER`.
+    /// The ledger, which records this user's leases, cannot be used: do what the
+    /// description says, or name another file in `PORTPICKER_LEDGER`.
     public static let ledgerUnusable = Code(.ledgerUnusable)
 
-    /// The port server's address is empty where one is needed, too long, or no
-    /// address: correct it.
+    /// The port server's address is invalid, or missing although one is required:
+    /// correct it.
     public static let invalidServerAddress = Code(.invalidServerAddress)
 
-    /// Nobody answers at the port server's address: start the server, or unset
-    /// `PORTSERVER_ADDRESS`.
+    /// No server can be reached at the port server's address: start the server, or
+    /// unset `PORTSERVER_ADDRESS`.
     public static let serverUnreachable = Code(.serverUnreachable)
 
-    /// The port server did not answer within the time limit: look after the
-    /// server, or allow it more time.
+    /// The port server did not answer within the time limit: check the server, or
+    /// allow more time.
     public static let serverTimedOut = Code(.serverTimedOut)
 
-    /// The port server has no port for this process: its pool may be
-    /// exhausted, or it cannot see the process.
+    /// The port server refused: it has reached a limit, cannot see the process,
+    /// knows only version 1 of the protocol, or gives another reason.
     public static let serverRefused = Code(.serverRefused)
 
-    /// What the server answered is no port: it is no port server.
+    /// The reply does not follow the protocol: it is not a port server.
     public static let serverReplyMalformed = Code(.serverReplyMalformed)
 
-    /// The system is short of something, such as descriptors: see
-    /// ``PortPickerError/underlyingError``.
+    /// The system lacks a resource, such as descriptors, or `/proc` cannot be read:
+    /// see ``PortPickerError/underlyingError``.
     public static let systemFailure = Code(.systemFailure)
   }
 }
 
 extension PortPickerError: CustomStringConvertible {
-  /// What is wrong and what to do about it, in one line.
+  /// What is wrong, and what to do about it, in one line.
   public var description: String { message }
 }
 

@@ -1,4 +1,4 @@
-/// Where ports come from now, and what has become of them.
+/// Where ports come from, and which processes have them.
 ///
 /// ```swift
 /// for lease in try portSourceStatus().leases {
@@ -6,11 +6,11 @@
 /// }
 /// ```
 public struct PortSourceStatus: Sendable {
-  /// Where ports come from: a port server or a ledger.
+  /// A source of ports: a port server or a ledger.
   ///
-  /// More origins may be added; of those, all properties are `nil` now.
+  /// More origins may be added, for which both properties are `nil`.
   public struct Origin: Hashable, Sendable {
-    /// The address and the version of the port server; `nil` where it is none.
+    /// The address and the version of the port server; `nil` if it is not one.
     public var server: (address: String, version: String)? {
       if case .server(let address, let version) = kind {
         (address, version)
@@ -19,7 +19,7 @@ public struct PortSourceStatus: Sendable {
       }
     }
 
-    /// The path of this user's ledger; `nil` where it is none.
+    /// The path of this user's ledger; `nil` if it is not one.
     public var ledgerPath: String? {
       if case .ledger(let path) = kind { path } else { nil }
     }
@@ -31,12 +31,12 @@ public struct PortSourceStatus: Sendable {
 
     private let kind: Kind
 
-    /// The port server at an address, of a version.
+    /// A port server.
     public static func server(address: String, version: String) -> Origin {
       Origin(kind: .server(address: address, version: version))
     }
 
-    /// This user's ledger, at a path.
+    /// This user's ledger.
     public static func ledger(path: String) -> Origin {
       Origin(kind: .ledger(path: path))
     }
@@ -45,25 +45,22 @@ public struct PortSourceStatus: Sendable {
   /// Where ports come from.
   public let origin: Origin
 
-  /// The ports that are handed out: ranges in ascending order that do not touch.
+  /// The ports to choose from: ranges in ascending order that do not touch.
   public let pool: [ClosedRange<Int>]
 
   /// The leases of living processes, by port.
   ///
-  /// They may include ports that are not in the pool, where another one was used
-  /// before.
+  /// They can include ports outside the pool, if another pool was used before.
   public let leases: [PortLease]
 
-  /// How many ports of the pool are not leased and in use by somebody all the
-  /// same.
+  /// How many ports of the pool are in use without a lease.
   ///
-  /// A server knows of those that it came across when it looked for a port.
+  /// A server counts those that it came across when it searched for a port.
   public let inUseCount: Int
 
-  /// What a server has done so far: figures by name, as docs/protocol.md has
-  /// them.
+  /// The statistics of a server by name, as docs/protocol.md lists them.
   ///
-  /// A ledger has none.
+  /// For a ledger they are empty.
   public let statistics: [String: Int]
 
   /// How many ports the pool has.
@@ -86,45 +83,46 @@ public struct PortSourceStatus: Sendable {
   public var freeCount: Int { max(portCount - leasedCount - inUseCount, 0) }
 }
 
-/// A port that belongs to a process.
+/// A port that is leased to a process.
 public struct PortLease: Hashable, Sendable {
   /// The port, within 1–65535.
   public let port: Int
-  /// The process that has it; a server's are in the server's pid namespace.
+  /// The process that has it, in the pid namespace of the server or of this process.
   public let pid: Int32
-  /// The uid of the user who asked for it.
+  /// The uid of the user that asked for it.
   public let user: UInt32
   /// How long ago it was leased.
   public let age: Duration
-  /// The command line of the process, of which at most 256 characters; `nil`
-  /// where it is not to be had.
+  /// The command line of the process, or its name, at most 256 characters; `nil` if
+  /// it is not available.
   public let command: String?
 }
 
-/// Tells where ports come from, and who has them.
+/// Finds out where ports come from and which processes have them.
 ///
-/// It asks the same port server as ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``
-/// does, and, where none is named or none answers, reads this user's ledger.
+/// It asks the port server that
+/// ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` would ask. If none is named or
+/// none answers, it reads this user's ledger.
 ///
-/// - Parameter options: Where ports come from; its pool is that of the ledger.
-/// - Returns: What is known at this moment.
+/// - Parameter options: Where ports come from; the pool applies to the ledger.
+/// - Returns: The current state.
 /// - Throws: ``PortPickerError``, as for a pick;
-///   ``PortPickerError/Code/serverRefused`` for a server that knows only version
-///   1 of the protocol, which has no such question.
+///   ``PortPickerError/Code/serverRefused`` if the server knows only version 1 of the
+///   protocol, which cannot ask for it.
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) throws(PortPickerError) -> PortSourceStatus {
   try Picker.ofThisThread().status(options)
 }
 
-/// Tells where ports come from, and who has them, without keeping a thread of the
-/// concurrency pool waiting.
+/// Finds out where ports come from and which processes have them, without blocking a
+/// thread of the concurrency pool.
 ///
-/// - Parameter options: Where ports come from; its pool is that of the ledger.
-/// - Returns: What is known at this moment.
+/// - Parameter options: Where ports come from; the pool applies to the ledger.
+/// - Returns: The current state.
 /// - Throws: ``PortPickerError``, as for a pick;
-///   ``PortPickerError/Code/serverRefused`` for a server that knows only version
-///   1 of the protocol, which has no such question.
+///   ``PortPickerError/Code/serverRefused`` if the server knows only version 1 of the
+///   protocol, which cannot ask for it.
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) async throws(PortPickerError) -> PortSourceStatus {

@@ -1,21 +1,19 @@
-/// Gives a port back before its process has died, so that it can be given to
-/// others again.
+/// Returns a port before its process ends, so that another process can be given it.
 ///
-/// A port from the ledger goes back to it, and a port from a server to that. A
-/// port of a server that knows only version 1 of the protocol, does not answer or
-/// refuses, or one that ``addReservedPort(_:)`` added, is this process's own to be picked
-/// again: it goes to the process's free ports, of which the next pick for this
-/// process takes one, if it is still free by then. What such a server gave for
-/// another process comes back when that ends.
+/// A port returns to the ledger or the server that it came from. If that server
+/// knows only version 1 of the protocol, does not answer, or refuses, the port stays
+/// leased to this process, and a later pick of this process uses it again if it is
+/// still unused. So does a port that ``addReservedPort(_:)`` added. If the port is
+/// for another process and its server knows only version 1, the lease ends with that
+/// process.
 ///
 /// - Parameter port: The port.
-/// - Returns: Whether this process had picked or reserved the port, and not
-///   returned it since. If it had not, nothing is done.
-/// - Throws: ``PortPickerError``, where the ledger cannot be used:
-///   ``PortPickerError/Code/ledgerUnusable``, or
-///   ``PortPickerError/Code/systemFailure`` where `/proc` cannot be read; or
-///   where the server does not take back what it gave for another process. The
-///   port can be returned again then.
+/// - Returns: Whether this process has the port: it picked the port and has not
+///   returned it since. If not, nothing is done.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure`` if `/proc` cannot be read; an error of
+///   the server if it does not take a port of another process. The port can then
+///   be returned again.
 /// - SeeAlso: `return_port` of the original.
 @discardableResult
 public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {
@@ -23,24 +21,24 @@ public func returnPort(_ port: Int) throws(PortPickerError) -> Bool {
   return try Picker.knowing(port).returnPorts([port])
 }
 
-/// Adds a port that this process got by other means to those that it picks
-/// from for itself.
+/// Adds a port that this process got by other means to the ports that it picks for
+/// itself.
 ///
-/// The port is probed before it is picked; if somebody uses it then, another
-/// is picked, and this one has its turn later.
+/// The port is probed before it is picked. If it is in use at that time, another
+/// port is picked, and this one stays available for later picks.
 ///
 /// - Parameter port: The port, within 1–65535.
-/// - Throws: ``PortPickerError/Code/invalidArgument`` for another number.
+/// - Throws: ``PortPickerError/Code/invalidArgument`` for any other number.
 /// - SeeAlso: `add_reserved_port` of the original.
 public func addReservedPort(_ port: Int) throws(PortPickerError) {
   Picker.ofThisThread().reserve(try validPort(port))
 }
 
-/// A port as the layers below have it.
+/// Checks that a number is a port.
 func validPort(_ port: Int) throws(PortPickerError) -> UInt16 {
   guard let valid = UInt16(exactly: port), valid > 0 else {
     throw PortPickerError(
-      .invalidArgument, "the port is \(port); one within 1-65535 is expected")
+      .invalidArgument, "the port is \(port); expected a port from 1 to 65535")
   }
   return valid
 }

@@ -1,5 +1,5 @@
-/// Picks a port and binds it, runs something with it, closes its sockets and
-/// gives it back, whatever happens.
+/// Picks a port, binds it, and runs a closure with it; then closes the sockets and
+/// returns the port.
 ///
 /// ```swift
 /// try withBoundPort { bound in
@@ -8,15 +8,14 @@
 /// ```
 ///
 /// - Parameters:
-///   - address: Where to bind it.
+///   - address: The address to bind it to.
 ///   - options: How to pick.
-///   - body: What to do with the port. It should have stopped using it
-///     when it ends.
-/// - Returns: What `body` returned. That the port could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the port and no longer uses it when it ends.
+/// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
+///   and the lease ends with the process.
+/// - Throws: ``PortPickerError`` if there is no port, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withBoundPort<Result>(
   at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
@@ -34,10 +33,10 @@ public func withBoundPort<Result>(
   return result
 }
 
-/// Picks a port and binds it, runs something with it, closes its sockets and
-/// gives it back, whatever happens.
+/// Picks a port, binds it, and runs a closure with it; then closes the sockets and
+/// returns the port.
 ///
-/// SwiftNIO takes a socket over and closes it with its channel:
+/// SwiftNIO takes over a socket and closes it with its channel:
 ///
 /// ```swift
 /// try await withBoundPort { bound in
@@ -48,18 +47,17 @@ public func withBoundPort<Result>(
 /// }
 /// ```
 ///
-/// Cancellation of the task is left to `body`.
+/// `body` handles cancellation of the task.
 ///
 /// - Parameters:
-///   - address: Where to bind it.
+///   - address: The address to bind it to.
 ///   - options: How to pick.
-///   - body: What to do with the port. It should have stopped using it
-///     when it ends.
-/// - Returns: What `body` returned. That the port could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the port and no longer uses it when it ends.
+/// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
+///   and the lease ends with the process.
+/// - Throws: ``PortPickerError`` if there is no port, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withBoundPort<Result>(
   at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
@@ -77,21 +75,20 @@ public func withBoundPort<Result>(
   return result
 }
 
-/// Picks several ports and binds them, runs something with them, closes their
-/// sockets and gives them back, whatever happens.
+/// Picks several ports, binds them, and runs a closure with them; then closes the
+/// sockets and returns the ports.
 ///
 /// - Parameters:
 ///   - count: How many ports, 1 or more, at most as many as the pool has.
-///   - contiguous: Whether the ports have to be in a row; they ascend then.
-///   - address: Where to bind them.
+///   - contiguous: Whether the ports must be consecutive, in ascending order.
+///   - address: The address to bind them to.
 ///   - options: How to pick.
-///   - body: What to do with the ports. It should have stopped using them
-///     when it ends.
-/// - Returns: What `body` returned. That ports could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the ports and no longer uses them when it ends.
+/// - Returns: What `body` returns. If ports cannot be returned, a warning says so, and
+///   their leases end with the process.
+/// - Throws: ``PortPickerError`` if there are not enough ports, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withBoundPorts<Result>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
@@ -110,23 +107,22 @@ public func withBoundPorts<Result>(
   return result
 }
 
-/// Picks several ports and binds them, runs something with them, closes their
-/// sockets and gives them back, whatever happens.
+/// Picks several ports, binds them, and runs a closure with them; then closes the
+/// sockets and returns the ports.
 ///
-/// Cancellation of the task is left to `body`.
+/// `body` handles cancellation of the task.
 ///
 /// - Parameters:
 ///   - count: How many ports, 1 or more, at most as many as the pool has.
-///   - contiguous: Whether the ports have to be in a row; they ascend then.
-///   - address: Where to bind them.
+///   - contiguous: Whether the ports must be consecutive, in ascending order.
+///   - address: The address to bind them to.
 ///   - options: How to pick.
-///   - body: What to do with the ports. It should have stopped using them
-///     when it ends.
-/// - Returns: What `body` returned. That ports could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the ports and no longer uses them when it ends.
+/// - Returns: What `body` returns. If ports cannot be returned, a warning says so, and
+///   their leases end with the process.
+/// - Throws: ``PortPickerError`` if there are not enough ports, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withBoundPorts<Result>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),

@@ -1,6 +1,6 @@
 import HostSystem
 
-/// Picks a port, runs something with it and gives it back, whatever happens.
+/// Picks a port, runs a closure with it, and returns the port.
 ///
 /// ```swift
 /// try withUnusedPort { port in
@@ -10,13 +10,12 @@ import HostSystem
 ///
 /// - Parameters:
 ///   - options: How to pick.
-///   - body: What to do with the port. It should have stopped using the port
-///     when it ends.
-/// - Returns: What `body` returned. That the port could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the port and no longer uses it when it ends.
+/// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
+///   and the lease ends with the process.
+/// - Throws: ``PortPickerError`` if there is no port, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withUnusedPort<Result>(
   options: PickOptions = PickOptions(), _ body: (Int) throws -> Result
 ) throws -> Result {
@@ -25,19 +24,18 @@ public func withUnusedPort<Result>(
   return try body(port)
 }
 
-/// Picks a port, runs something with it and gives it back, whatever happens.
+/// Picks a port, runs a closure with it, and returns the port.
 ///
-/// Cancellation of the task is left to `body`.
+/// `body` handles cancellation of the task.
 ///
 /// - Parameters:
 ///   - options: How to pick.
-///   - body: What to do with the port. It should have stopped using the port
-///     when it ends.
-/// - Returns: What `body` returned. That the port could not be given back is
-///   said in a warning; the lease ends with the process then.
-/// - Throws: ``PortPickerError`` if no port could be had, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what
-///   `body` throws.
+///   - body: A closure that uses the port and no longer uses it when it ends.
+/// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
+///   and the lease ends with the process.
+/// - Throws: ``PortPickerError`` if there is no port, as
+///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+///   throws.
 public func withUnusedPort<Result>(
   options: PickOptions = PickOptions(), _ body: (Int) async throws -> Result
 ) async throws -> Result {
@@ -70,5 +68,5 @@ private func returnOrWarn(_ port: Int) {
 }
 
 func warnOfLostPort(_ port: Int, _ error: PortPickerError) {
-  Warnings.say("port \(port) could not be given back: \(error)")
+  Warnings.say("cannot return port \(port): \(error)")
 }

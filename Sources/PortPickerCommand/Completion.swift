@@ -11,7 +11,9 @@ var leasedPorts: CompletionKind {
 }
 
 /// Makes a completion script complete the program after `run --` as the shell would
-/// by itself. ArgumentParser cannot express that.
+/// by itself.
+///
+/// ArgumentParser cannot express that.
 func completingPrograms(_ script: String) -> String {
   var lines = script.split(
     separator: "\n", omittingEmptySubsequences: false

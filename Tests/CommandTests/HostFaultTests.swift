@@ -53,7 +53,7 @@ struct HostFaultTests {
       "--pid", "--fork", script: "$portpicker $$; exit $?")
     #expect(result.status == 1)
     #expect(result.output == "")
-    #expect(result.errors.contains("mount it anew"))
+    #expect(result.errors.contains("mount it again"))
   }
 
   @Test func aFullFileSystemIsSaidAndLeavesNoLease() throws {

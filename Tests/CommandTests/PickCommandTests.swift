@@ -143,7 +143,7 @@ import Testing
   @Test func aPoolOfTheKernelsIsWarnedOf() throws {
     let result = try fixture.portpicker(["--pool", "32000-60000"]).run()
     #expect(result.status == 0)
-    #expect(result.errors.contains("the kernel hands out 32768-60000"))
+    #expect(result.errors.contains("the kernel assigns 32768-60000"))
     // However long the pool is, the line is not.
     let odd = stride(from: 20001, to: 60000, by: 2).map { "\($0)" }
     let long = try fixture.portpicker(["--pool", odd.joined(separator: ",")])

@@ -54,7 +54,7 @@ import Testing
     #expect(
       result.errors
         == "portpicker: port \(one) is not leased; see portpicker "
-          + "status\n")
+        + "status\n")
     let leased = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
     let both = try giveBack(["\(one)", "\(leased)", "\(other)"])
     #expect(both.status == 1)

@@ -97,7 +97,9 @@ import Testing
     (["--env", "1X", "--", "echo"], "the name of a variable"),
     (["--env", "", "--", "echo"], "the name of a variable"),
     (["--host", "127.0.0.1", "--", "echo"], "--host requires --listen"),
-    (["--listen", "--host", "x", "--", "echo"], "numeric IPv4 or IPv6 address"),
+    (
+      ["--listen", "--host", "x", "--", "echo"], "numeric IPv4 or IPv6 address"
+    ),
     (["--env", "A=B", "--", "echo"], "the name of a variable"),
     (["--count", "0", "--", "echo"], "1 or more"),
     (["--count", "9223372036854775807", "--", "echo"], "at most 65535"),

@@ -105,8 +105,8 @@ import Testing
 
   @Test func whatIsNotTextNamesNothing() throws {
     for (variable, text) in [
-      ("PORTSERVER_ADDRESS", "PORTSERVER_ADDRESS is not UTF-8"),
-      ("PORTPICKER_LEDGER", "PORTPICKER_LEDGER is not UTF-8"),
+      ("PORTSERVER_ADDRESS", "PORTSERVER_ADDRESS is not valid UTF-8"),
+      ("PORTPICKER_LEDGER", "PORTPICKER_LEDGER is not valid UTF-8"),
     ] {
       let result = try Command(
         "/usr/bin/env",
@@ -193,7 +193,7 @@ import Testing
       [], environment: ["PORTPICKER_REQUIRE_SERVER": "maybe"]
     ).run()
     #expect(odd.status == 64)
-    #expect(odd.errors.contains("'maybe'; 1 or 0 is expected"))
+    #expect(odd.errors.contains("'maybe'; expected 1 or 0"))
   }
 
   @Test func aServersPortIsNotHeld() throws {

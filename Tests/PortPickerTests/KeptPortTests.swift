@@ -267,7 +267,7 @@ import Testing
       #expect(try returnPort(element.port))
     }
     let other = try pickUnusedPort(options: options) as Int
-    expectError(.poolExhausted, "2 ports are not left") {
+    expectError(.poolExhausted, "there are no 2 ports left") {
       _ = try BoundPorts(count: 2, options: options)
     }
     #expect(try isPortFree(released[0].port) && isPortFree(released[1].port))

@@ -124,7 +124,7 @@ import Testing
   @Test(arguments: [
     (Int32(0), PortPickerError.Code.invalidArgument, "process is 0"),
     (-5, .invalidArgument, "process is -5"),
-    (.max, .noSuchProcess, "no process 2147483647"),
+    (.max, .noSuchProcess, "process 2147483647 does not exist"),
   ])
   func processesThatCanHaveNoPort(
     pid: Int32, code: PortPickerError.Code, text: String
@@ -142,7 +142,7 @@ import Testing
     }
     expectInvalid("count is 0", count: 0, PickOptions())
     expectInvalid("count is -1", count: -1, PickOptions())
-    expectInvalid("no more than 65535", count: 65536, PickOptions())
+    expectInvalid("at most 65535", count: 65536, PickOptions())
     expectInvalid("has only", count: 8000, PickOptions())
     expectInvalid("has only", count: 3, PickOptions(pool: [8000...8001]))
     expectInvalid("pool is empty", PickOptions(pool: []))

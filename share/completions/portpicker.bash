@@ -203,20 +203,14 @@ _portpicker() {
 
 _portpicker_run() {
     repeating_flags=()
-    non_repeating_flags=(--contiguous --listen --require-server --version -h --help)
+    non_repeating_flags=(--contiguous --require-server --listen --version -h --help)
     repeating_options=(--env)
-    non_repeating_options=(--count --host --server --timeout --pool)
+    non_repeating_options=(--count --server --timeout --pool --host)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
     '--count')
-        return
-        ;;
-    '--host')
-        return
-        ;;
-    '--env')
         return
         ;;
     '--server')
@@ -227,6 +221,12 @@ _portpicker_run() {
         return
         ;;
     '--pool')
+        return
+        ;;
+    '--host')
+        return
+        ;;
+    '--env')
         return
         ;;
     esac

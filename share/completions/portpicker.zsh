@@ -46,12 +46,12 @@ _portpicker() {
 
     local -i ret=1
     local -ar arg_specs=(
-        '--count[Pick N ports, one a line. (default\: 1)]:N:'
-        '--contiguous[Pick ports in a row.]'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--count[The number of ports. (default\: 1)]:N:'
+        '--contiguous[Pick consecutive ports.]'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
-        '--pool[The ports to pick from if no server gives one, such as 8000-8999,9090. (default\: 25000-32767, less what the kernel hands out)]:RANGES:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
+        '--pool[The ports to pick from without a port server, such as 8000-8999,9090. (default\: 25000-32767, except those that the kernel assigns itself)]:RANGES:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
         '(-): :->command'
@@ -62,10 +62,10 @@ _portpicker() {
     command)
         local -ar subcommands=(
             'run:Pick ports and run a program with them.'
-            'return:Give ports back before their process has ended.'
-            'status:Show where ports come from, and who has them.'
+            'return:Return ports before their process ends.'
+            'status:Show where ports come from and which processes have them.'
             'check:Show whether ports are free, and who uses them.'
-            'doctor:Show what is wrong with this host for picking ports.'
+            'doctor:Find problems with picking ports on this host.'
             'help:Show subcommand help information.'
         )
         _describe -V subcommand subcommands && ret=0
@@ -85,15 +85,15 @@ _portpicker() {
 _portpicker_run() {
     local -i ret=1
     local -ar arg_specs=(
-        '--count[Pick N ports. (default\: 1)]:N:'
-        '--contiguous[Pick ports in a row.]'
-        '--listen[Hand over listening sockets, too.]'
-        '--host[With --listen, bind the sockets to this address, such as 127.0.0.1 or \:\:1, and to no other. (default\: every address)]:ADDRESS:'
-        '*--env[Name the variables NAME, NAME1 and so on; may be given several times. (default\: PORT)]:NAME:'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--count[The number of ports. (default\: 1)]:N:'
+        '--contiguous[Pick consecutive ports.]'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
-        '--pool[The ports to pick from if no server gives one, such as 8000-8999,9090. (default\: 25000-32767, less what the kernel hands out)]:RANGES:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
+        '--pool[The ports to pick from without a port server, such as 8000-8999,9090. (default\: 25000-32767, except those that the kernel assigns itself)]:RANGES:'
+        '--listen[Pass listening sockets to the program.]'
+        '--host[With --listen, bind the sockets only to this address, such as 127.0.0.1 or \:\:1. (default\: every address)]:ADDRESS:'
+        '*--env[Set the variables NAME, NAME1 and so on; can be repeated. (default\: PORT)]:NAME:'
         '*::command:_portpicker_program'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
@@ -107,11 +107,11 @@ _portpicker_return() {
     local -i ret=1
     local -ar arg_specs=(
         '*:port:{__portpicker_custom_complete ---completion return -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
-        '--for[Give back what the process PID has.]:PID:'
-        '--force[Give back whatever process has them.]'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--for[Return ports of the process PID.]:PID:'
+        '--force[Return ports of any process.]'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -124,11 +124,11 @@ _portpicker_status() {
     local -i ret=1
     local -ar arg_specs=(
         '--json[Print JSON.]'
-        '--watch[Show it anew each second, until it is interrupted.]'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--watch[Update the output every second until interrupted.]'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
-        '--pool[The ports to pick from if no server gives one, such as 8000-8999,9090. (default\: 25000-32767, less what the kernel hands out)]:RANGES:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
+        '--pool[The ports to pick from without a port server, such as 8000-8999,9090. (default\: 25000-32767, except those that the kernel assigns itself)]:RANGES:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -143,13 +143,13 @@ _portpicker_check() {
         '*:port:{__portpicker_custom_complete ---completion check -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
         '--json[Print JSON.]'
         '--quiet[Print nothing on standard output.]'
-        '--wait[Wait so long, at most, until the ports are free.]:SECONDS:'
-        '--wait-listening[Wait so long, at most, until something accepts connections on them.]:SECONDS:'
-        '--while[Wait no longer than the process PID lives.]:PID:'
-        '--udp[With --wait-listening, wait for UDP sockets, not for TCP.]'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--wait[Wait at most this long until the ports are free.]:SECONDS:'
+        '--wait-listening[Wait at most this long until something listens on the ports.]:SECONDS:'
+        '--while[Stop waiting when the process PID ends.]:PID:'
+        '--udp[With --wait-listening, wait for UDP sockets instead of TCP.]'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )
@@ -162,10 +162,10 @@ _portpicker_doctor() {
     local -i ret=1
     local -ar arg_specs=(
         '--json[Print JSON.]'
-        '--server[The port server\: a path, or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
+        '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server answers.]'
-        '--timeout[How long to wait for a port server, or for the file. (default\: 5)]:SECONDS:'
-        '--pool[The ports to pick from if no server gives one, such as 8000-8999,9090. (default\: 25000-32767, less what the kernel hands out)]:RANGES:'
+        '--timeout[How long to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'
+        '--pool[The ports to pick from without a port server, such as 8000-8999,9090. (default\: 25000-32767, except those that the kernel assigns itself)]:RANGES:'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'
     )

@@ -1,6 +1,7 @@
 // swift-tools-version: 6.2
 
-// A package of its own, so that who uses the library resolves nothing of it.
+// A separate package, so that packages that use the library do not resolve its
+// dependencies.
 
 import PackageDescription
 

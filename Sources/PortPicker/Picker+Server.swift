@@ -34,10 +34,10 @@ extension Picker {
     var failures: [PortPickerError] = []
     func warn(_ next: String) {
       if failures.isEmpty { return }
-      let texts = failures.map { "\($0). " }.joined()
+      let texts = failures.map { "\($0)" }.joined(separator: "; and ")
       Warnings.sayOnce(
         .fallback,
-        "\(texts)\(consequence) \(next) instead; with "
+        "\(texts). \(consequence) \(next) instead; with "
           + "PORTPICKER_REQUIRE_SERVER=1 this is an error")
     }
     for client in clients {

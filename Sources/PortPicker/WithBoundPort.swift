@@ -16,21 +16,15 @@
 /// - Throws: ``PortPickerError`` if there is no port, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withBoundPort<Result>(
+public func withBoundPort<Value>(
   at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
-  _ body: (inout BoundPort) throws -> Result
-) throws -> Result {
+  _ body: (inout BoundPort) throws -> Value
+) throws -> Value {
   var bound = try BoundPort(at: address, options: options)
-  let result: Result
-  do {
-    result = try body(&bound)
-  } catch {
-    bound.closeOrWarn()
-    throw error
-  }
+  let result = Result { try body(&bound) }
   bound.closeOrWarn()
-  return result
+  return try result.get()
 }
 
 /// Picks a port, binds it, and runs a closure with it; then closes the sockets and
@@ -58,21 +52,15 @@ public func withBoundPort<Result>(
 /// - Throws: ``PortPickerError`` if there is no port, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withBoundPort<Result>(
+public func withBoundPort<Value>(
   at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
-  _ body: (inout BoundPort) async throws -> Result
-) async throws -> Result {
+  _ body: (inout BoundPort) async throws -> Value
+) async throws -> Value {
   var bound = try await BoundPort(at: address, options: options)
-  let result: Result
-  do {
-    result = try await body(&bound)
-  } catch {
-    await bound.closeOrWarn()
-    throw error
-  }
+  let result = await outcome { try await body(&bound) }
   await bound.closeOrWarn()
-  return result
+  return try result.get()
 }
 
 /// Picks several ports, binds them, and runs a closure with them; then closes the
@@ -89,22 +77,16 @@ public func withBoundPort<Result>(
 /// - Throws: ``PortPickerError`` if there are not enough ports, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withBoundPorts<Result>(
+public func withBoundPorts<Value>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
-  _ body: (inout BoundPorts) throws -> Result
-) throws -> Result {
+  _ body: (inout BoundPorts) throws -> Value
+) throws -> Value {
   var bound = try BoundPorts(
     count: count, contiguous: contiguous, at: address, options: options)
-  let result: Result
-  do {
-    result = try body(&bound)
-  } catch {
-    bound.closeOrWarn()
-    throw error
-  }
+  let result = Result { try body(&bound) }
   bound.closeOrWarn()
-  return result
+  return try result.get()
 }
 
 /// Picks several ports, binds them, and runs a closure with them; then closes the
@@ -123,20 +105,14 @@ public func withBoundPorts<Result>(
 /// - Throws: ``PortPickerError`` if there are not enough ports, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withBoundPorts<Result>(
+public func withBoundPorts<Value>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
-  _ body: (inout BoundPorts) async throws -> Result
-) async throws -> Result {
+  _ body: (inout BoundPorts) async throws -> Value
+) async throws -> Value {
   var bound = try await BoundPorts(
     count: count, contiguous: contiguous, at: address, options: options)
-  let result: Result
-  do {
-    result = try await body(&bound)
-  } catch {
-    await bound.closeOrWarn()
-    throw error
-  }
+  let result = await outcome { try await body(&bound) }
   await bound.closeOrWarn()
-  return result
+  return try result.get()
 }

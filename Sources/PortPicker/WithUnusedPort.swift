@@ -16,9 +16,9 @@ import HostSystem
 /// - Throws: ``PortPickerError`` if there is no port, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withUnusedPort<Result>(
-  options: PickOptions = PickOptions(), _ body: (Int) throws -> Result
-) throws -> Result {
+public func withUnusedPort<Value>(
+  options: PickOptions = PickOptions(), _ body: (Int) throws -> Value
+) throws -> Value {
   let port: Int = try pickUnusedPort(options: options)
   defer { returnOrWarn(port) }
   return try body(port)
@@ -36,19 +36,24 @@ public func withUnusedPort<Result>(
 /// - Throws: ``PortPickerError`` if there is no port, as
 ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
 ///   throws.
-public func withUnusedPort<Result>(
-  options: PickOptions = PickOptions(), _ body: (Int) async throws -> Result
-) async throws -> Result {
+public func withUnusedPort<Value>(
+  options: PickOptions = PickOptions(), _ body: (Int) async throws -> Value
+) async throws -> Value {
   let port = try await pickUnusedPort(options: options)
-  let result: Result
-  do {
-    result = try await body(port)
-  } catch {
-    await returnOrWarn(port)
-    throw error
-  }
+  let result = await outcome { try await body(port) }
   await returnOrWarn(port)
-  return result
+  return try result.get()
+}
+
+/// What a closure returned or threw, for callers that must clean up in both cases.
+func outcome<Value>(
+  of body: () async throws -> Value
+) async -> Result<Value, any Error> {
+  do {
+    return .success(try await body())
+  } catch {
+    return .failure(error)
+  }
 }
 
 private func returnOrWarn(_ port: Int) async {

@@ -90,7 +90,7 @@ import Testing
     (["0"], "PID is '0'"),
     (["-7"], "PID is '-7'"),
     (["99999999999999999999"], "PID is '99999999999999999999'"),
-    (["4194305"], "no process 4194305"),
+    (["4194305"], "process 4194305 does not exist"),
     (["1", "2", "3"], "Unexpected argument '3'"),
     (["%", "-1"], "BIND_TIMEOUT is '-1'"),
     (["%", "inf"], "BIND_TIMEOUT is 'inf'"),

@@ -51,10 +51,10 @@ import Testing
     #expect(
       result.errors == """
         portpicker: warning: the port server at '@nobody-1' cannot be reached: \
-        Connection refused; start it, or name another server. the port server \
+        Connection refused; start it, or name another server; and the port server \
         at '@nobody-2' cannot be reached: Connection refused; start it, or \
         unset PORTSERVER_ADDRESS. The port comes from this user's own ledger \
-        instead; with PORTPICKER_REQUIRE_SERVER=1 that is an error\n
+        instead; with PORTPICKER_REQUIRE_SERVER=1 this is an error\n
         """)
   }
 
@@ -152,7 +152,7 @@ import Testing
         portpicker: warning: the port server at '@nobody-there' cannot be \
         reached: Connection refused; start it, or unset PORTSERVER_ADDRESS. \
         The port comes from this user's own ledger instead; with \
-        PORTPICKER_REQUIRE_SERVER=1 that is an error\n
+        PORTPICKER_REQUIRE_SERVER=1 this is an error\n
         """)
   }
 

@@ -127,7 +127,7 @@ import Testing
           } catch {
             let isRight =
               error.code == .systemFailure
-              && error.description.contains("/proc shows another pid namespace")
+              && error.description.contains("belongs to another pid namespace")
             _exit(isRight ? 0 : 2)
           }
         }

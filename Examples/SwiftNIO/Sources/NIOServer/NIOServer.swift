@@ -3,11 +3,11 @@ import NIOCore
 import NIOPosix
 import PortPicker
 
-/// A SwiftNIO server on a port that was bound before the server was there.
+/// A SwiftNIO server on a port that is bound before the server starts.
 ///
-/// SwiftNIO takes the socket over and closes it with the channel, so it gets what
-/// `takeTCP()` hands over. The port stays leased to this process, and its UDP
-/// socket bound, until the scope ends.
+/// SwiftNIO takes over the socket and closes it with the channel, so it must get it
+/// from `takeTCP()`. Until the scope ends, the port stays leased to this process, and
+/// its UDP socket stays bound.
 @main struct NIOServer {
   static func main() async throws {
     let group = MultiThreadedEventLoopGroup.singleton
@@ -26,8 +26,8 @@ import PortPicker
       try await client.close()
 
       try await server.close()
-      // The socket's number is the next descriptor's now. Whoever closed the
-      // socket a second time would close that.
+      // The next descriptor gets the number of the closed socket. Closing the socket
+      // a second time would close that descriptor.
       return (bound.port, dup(STDERR_FILENO))
     }
     guard fcntl(stranger, F_GETFD) >= 0 else {
@@ -40,7 +40,7 @@ import PortPicker
   }
 }
 
-/// Sends back what it receives.
+/// Echoes what it receives.
 private final class Echo: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer

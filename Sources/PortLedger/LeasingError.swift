@@ -74,7 +74,7 @@ extension LeasingError: CustomStringConvertible {
       "cannot probe port \(port): \(errno)"
         + (errno.advice.map { "; " + $0 } ?? "")
     case .asker(let errno):
-      "/proc does not show this process: \(errno); mount it anew (mount -t proc "
+      "/proc does not show this process: \(errno); mount it again (mount -t proc "
         + "proc /proc)"
     case .outOfTime(let usage):
       "no free port was found in time: of the \(usage.ports) ports of the pool, "

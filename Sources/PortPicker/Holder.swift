@@ -11,7 +11,7 @@ struct Holder {
 
   /// Its identity, or why that is unknown.
   ///
-  /// A port server may know it all the same.
+  /// A port server may still know it.
   let identity: Result<ProcessIdentity, PortPickerError>
 
   /// Looks up a process; `nil` stands for this one.

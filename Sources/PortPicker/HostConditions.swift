@@ -91,7 +91,7 @@ final class HostConditions: LeaseConditions {
     if kept[port] != nil { return .free }
     return try keep(port) { () throws(Errno) in
       let sockets = try PortSockets(binding: port)
-      try look(at: sockets)
+      try checkNetwork(of: sockets)
       if use != .boundToLoopback { return sockets }
       // They have shown that the port is free on every address.
       sockets.close()
@@ -112,7 +112,7 @@ final class HostConditions: LeaseConditions {
   }
 
   /// Checks the network namespace of the first socket.
-  private func look(at sockets: borrowing PortSockets) throws(Errno) {
+  private func checkNetwork(of sockets: borrowing PortSockets) throws(Errno) {
     if seenNetwork != nil { return }
     seenNetwork = sockets.networkNumber
     if seenNetwork != network { throw .networkUnreachable }

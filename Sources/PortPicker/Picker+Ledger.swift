@@ -93,7 +93,7 @@ extension Picker {
   ) -> PortPickerError {
     var text =
       request.count == 1
-      ? "no port is left" : "there are no \(request.count) ports left"
+      ? "no port is left" : "fewer than \(request.count) ports are left"
     if request.isContiguous, request.count > 1 { text += " in a row" }
     text +=
       ": of the \(usage.ports) ports of the pool \(pool.summary), \(usage.leased) are "
@@ -109,7 +109,7 @@ extension Picker {
   private func warnOfOverlap(_ pool: PortPool) {
     let shared = pool.intersection(conditions.kernel.handedOut)
     if shared.isEmpty { return }
-    Warnings.sayOnce(
+    Warnings.issueOnce(
       .kernelOverlap,
       "the kernel assigns \(shared.summary) of the pool \(pool.summary) to "
         + "outgoing connections, which may take a port before its holder does; "
@@ -152,7 +152,7 @@ extension Picker {
           try LedgerLocation(ofUser: effectiveUserID(), context: context)
         }
       return Ledger(at: location, context: context) {
-        Warnings.say($0.description)
+        Warnings.issue($0.description)
       }
     }
   }

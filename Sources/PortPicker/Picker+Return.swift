@@ -49,7 +49,7 @@ extension Picker {
     if place.isOwn {
       addFree(kept)
       for (port, error) in report.refused {
-        Warnings.say(
+        Warnings.issue(
           "\(error.description). Port \(port) stays this process's own, to be "
             + "picked again")
       }

@@ -35,7 +35,7 @@ extension Picker {
     func warn(_ next: String) {
       if failures.isEmpty { return }
       let texts = failures.map { "\($0)" }.joined(separator: "; and ")
-      Warnings.sayOnce(
+      Warnings.issueOnce(
         .fallback,
         "\(texts). \(consequence) \(next) instead; with "
           + "PORTPICKER_REQUIRE_SERVER=1 this is an error")

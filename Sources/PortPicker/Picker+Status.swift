@@ -83,7 +83,7 @@ extension Picker {
         .filter { wanted.contains($0.port) }
       found += portLeases(leases).map { ($0, "ledger") }
     } catch {
-      Warnings.say("\(error)")
+      Warnings.issue("\(error)")
     }
     return found
   }

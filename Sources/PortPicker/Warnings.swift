@@ -13,10 +13,10 @@ enum Warnings {
   /// A bit for each topic.
   ///
   /// Not a lock: a child made by fork(2) could inherit it locked.
-  private static let said = Atomic<UInt>(0)
+  private static let issued = Atomic<UInt>(0)
 
   /// Issues a warning.
-  static func say(_ text: String) {
+  static func issue(_ text: String) {
     if let handler = PortPickerWarnings.handler {
       handler(PortPickerWarning(description: text))
     } else {
@@ -25,10 +25,10 @@ enum Warnings {
   }
 
   /// Issues a warning unless its topic has come up before.
-  static func sayOnce(_ topic: Topic, _ text: @autoclosure () -> String) {
+  static func issueOnce(_ topic: Topic, _ text: @autoclosure () -> String) {
     let bit: UInt = 1 << UInt(topic.rawValue)
-    if said.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0 {
-      say(text())
+    if issued.bitwiseOr(bit, ordering: .relaxed).oldValue & bit == 0 {
+      issue(text())
     }
   }
 }

@@ -73,5 +73,5 @@ private func returnOrWarn(_ port: Int) {
 }
 
 func warnOfLostPort(_ port: Int, _ error: PortPickerError) {
-  Warnings.say("cannot return port \(port): \(error)")
+  Warnings.issue("cannot return port \(port): \(error)")
 }

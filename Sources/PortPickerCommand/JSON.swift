@@ -1,9 +1,9 @@
-/// A value as JSON has it (RFC 8259).
+/// A JSON value (RFC 8259).
 indirect enum JSON {
   case null
   case bool(Bool)
   case int(Int)
-  /// A number with one digit behind the point, in tenths.
+  /// A number with one decimal, in tenths.
   case tenths(Int)
   case string(String)
   case array([JSON])
@@ -13,7 +13,7 @@ indirect enum JSON {
     self = text.map { .string($0) } ?? .null
   }
 
-  /// The value as text, in lines that are indented.
+  /// The value as indented text.
   var text: String {
     var text = ""
     write(to: &text, indent: "")

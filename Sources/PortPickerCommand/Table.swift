@@ -1,8 +1,8 @@
-/// Rows of words under a heading, in columns that line up.
+/// A table with a heading and aligned columns.
 struct Table {
   private let heading: [String]
   private var rows: [[String]] = []
-  /// Which columns have numbers, which line up at their ends.
+  /// The columns of numbers, which are aligned to the right.
   private let numbers: Set<Int>
 
   init(_ heading: String..., numbers: Set<Int> = []) {
@@ -19,8 +19,8 @@ struct Table {
   /// The lines of the table, the heading first.
   ///
   /// - Parameters:
-  ///   - width: How long a line may be; what is too long is cut.
-  ///   - emphasis: Put in front of the heading and behind it.
+  ///   - width: The maximum length of a line; longer ones are cut.
+  ///   - emphasis: Text to put before and after the heading.
   /// - Returns: The lines.
   func lines(
     width: Int?, emphasis: (String, String) = ("", "")
@@ -44,7 +44,7 @@ struct Table {
 }
 
 extension String {
-  /// The line, or, where it is longer than a width, what fits into that.
+  /// The text, cut to a width.
   func cut(to width: Int?) -> String {
     guard let width, count > width else { return self }
     return String(prefix(max(width - 1, 0))) + "…"

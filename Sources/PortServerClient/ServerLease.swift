@@ -44,12 +44,11 @@ package struct ServerLease: ~Copyable {
   ///
   /// - Parameter count: How many.
   /// - Returns: That many ports, in a row if they must be.
-  /// - Throws: Why there are none. Some of them may be in ``ports`` all the same.
+  /// - Throws: Why there are none. ``ports`` may contain some of them even so.
   package mutating func take(
     _ count: Int
   ) throws(PortServerError) -> [UInt16] {
-    // To version 1, pid 1 is no process, although it can be a container's main
-    // process.
+    // Version 1 rejects pid 1, which can be a container's main process.
     let needsVersionTwo = count > 1 || connection != nil || isOwn && pid == 1
     if needsVersionTwo, !knowsOnlyVersionOne,
       let ports = try takeByVersionTwo(count)
@@ -145,9 +144,8 @@ package struct ServerLease: ~Copyable {
   private func exhausted(_ error: VersionTwoError) -> PortServerError {
     PortServerError(
       .exhausted,
-      "the port server at '\(client.address.text)' "
-        + (count == 1
-          ? "has no port left" : "does not have \(count) ports left")
+      "the port server at '\(client.address.text)' cannot lease "
+        + (count == 1 ? "a port" : "\(count) ports")
         + (isContiguous && count > 1 ? " in a row" : "")
         + ": \(error.text); end processes that hold ports, or "
         + client.alternative)

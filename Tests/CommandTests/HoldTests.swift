@@ -73,7 +73,7 @@ import Testing
       ], environment: ["PORTPICKER_LEDGER": fixture.ledger]
     ).run()
     #expect(result.status == 1)
-    #expect(result.errors.contains("there are no 2 ports left in a row"))
+    #expect(result.errors.contains("fewer than 2 ports are left in a row"))
   }
 }
 

@@ -98,7 +98,7 @@ import Testing
       #expect(result.status == 1)
       #expect(
         result.errors.contains(
-          count == "1" ? "has no port left" : "does not have 2 ports left"))
+          count == "1" ? "cannot lease a port: " : "cannot lease 2 ports: "))
       #expect(result.errors.contains("or name another server"))
     }
   }

@@ -34,7 +34,7 @@ import Testing
     #expect(taken == [[15000, 15001]])
     #expect(error?.code == .exhausted)
     let text = error?.description ?? ""
-    #expect(text.contains("does not have 2 ports left: 0 of 2"), "\(text)")
+    #expect(text.contains("cannot lease 2 ports: 0 of 2"), "\(text)")
   }
 
   @Test(arguments: ["error no-coffee it is a teapot", "error"])

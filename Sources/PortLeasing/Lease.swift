@@ -1,12 +1,12 @@
 package import HostSystem
 
-/// A lease, less the port that it is for.
+/// A lease of a port.
 package struct Lease: Hashable, Sendable {
   /// The process that the port is leased to.
   package let holder: ProcessIdentity
-  /// The user who asked for it.
+  /// The user that requested it.
   package let user: UInt32
-  /// When, in nanoseconds since boot: no step of the wall clock moves that.
+  /// When it was made, in nanoseconds since boot, which no clock step moves.
   package let leasedAt: UInt64
 
   package init(holder: ProcessIdentity, user: UInt32, leasedAt: UInt64) {
@@ -17,26 +17,26 @@ package struct Lease: Hashable, Sendable {
 }
 
 extension Lease {
-  /// The lease of a port that a process looks at, to know whether it is free.
+  /// The lease of a port while a process probes it.
   ///
-  /// It is the looking process's own, so that it ends with that, and it becomes
-  /// another lease or none at once.
+  /// Its holder is the probing process, so that it ends with that process. After the
+  /// probe it is replaced or cleared.
   package static func tentative(of asker: ProcessIdentity, user: UInt32)
     -> Lease
   {
     Lease(holder: asker, user: user, leasedAt: 0)
   }
 
-  /// Whether it is such a lease.
+  /// Whether the lease is tentative.
   package var isTentative: Bool { leasedAt == 0 }
 }
 
-/// What a ledger has on a port.
+/// A ledger's record of a port.
 package enum LedgerRecord: Hashable, Sendable {
-  /// The port was never leased, or it was given back.
+  /// The port was never leased, or was released.
   case vacant
-  /// The port is leased for as long as the holder lives.
+  /// The port is leased while the holder is alive.
   case lease(Lease)
-  /// Nobody can tell: what stands there was not written by a ledger.
+  /// Unknown: the content was not written by a ledger.
   case damaged
 }

@@ -1,74 +1,73 @@
 import HostSystem
 
-/// How ports to lease are found, and how many are looked at for it.
+/// How ports to lease are found, and how many probes that may take.
 extension LeaseTable {
-  /// How long a port that somebody outside uses is not looked at again.
-  static let lookPause: UInt64 = 100_000_000
-  /// How many ports that were taken are looked at again for one request, quickly
-  /// and thoroughly: so a refusal has its bound also where others use the pool.
-  static let quickLooks = 64
-  static let thoroughLooks = 16
+  /// How long a port is not probed again after a probe failed, in nanoseconds.
+  static let probePause: UInt64 = 100_000_000
 
-  /// How many ports may still be looked at for a request.
-  struct Looks {
+  /// The probes that a request may still make of ports that were not free.
+  ///
+  /// They bound the cost of a refusal if other programs use the pool.
+  struct ProbeBudget {
     let now: UInt64
-    var made = 0
-    /// At ports that were taken when they were looked at last.
-    var quick = LeaseTable.quickLooks
-    var thorough = LeaseTable.thoroughLooks
-    var doubtful = LeaseTable.thoroughLooks
+    /// How many probes the request has made.
+    var probes = 0
+    var quick = 64
+    var thorough = 16
+    var doubtful = 16
 
     init(at now: UInt64) {
       self.now = now
     }
   }
 
-  /// A port that can be leased.
+  /// Finds a port that can be leased.
   mutating func findPort<Failure>(
-    on ports: some PortConditions<Failure>, _ looks: inout Looks
+    on ports: some PortConditions<Failure>, _ budget: inout ProbeBudget
   ) throws(Failure) -> UInt16? {
     while !free.isEmpty {
       let port = free.first
-      if try isFree(port, on: ports, &looks) { return port }
+      if try passesQuickProbe(port, on: ports, &budget) { return port }
     }
-    while looks.quick > 0, let port = nextDue(at: looks.now) {
-      looks.quick -= 1
-      if try isFree(port, on: ports, &looks) { return port }
+    while budget.quick > 0, let port = nextDue(at: budget.now) {
+      budget.quick -= 1
+      if try passesQuickProbe(port, on: ports, &budget) { return port }
     }
-    while looks.thorough > 0, !taken.isEmpty {
-      looks.thorough -= 1
+    while budget.thorough > 0, !taken.isEmpty {
+      budget.thorough -= 1
       let port = taken.first
-      if try canLinger(port, on: ports, &looks) { return port }
+      if try passesThoroughProbe(port, on: ports, &budget) { return port }
     }
-    while looks.doubtful > 0, !doubtful.isEmpty {
-      looks.doubtful -= 1
+    while budget.doubtful > 0, !doubtful.isEmpty {
+      budget.doubtful -= 1
       let port = doubtful.first
-      if try isFree(port, on: ports, &looks) { return port }
+      if try passesQuickProbe(port, on: ports, &budget) { return port }
     }
     return nil
   }
 
-  /// Ports in a row that can be leased; `nil` where there are none.
+  /// Finds consecutive ports that can be leased; `nil` if there are none.
   ///
-  /// Where the free ones leave no row, those that were taken are looked at again.
+  /// If the free ports contain no such row, ports that were taken are probed again.
   mutating func findRow<Failure>(
-    of count: Int, on ports: some PortConditions<Failure>, _ looks: inout Looks
+    of count: Int, on ports: some PortConditions<Failure>,
+    _ budget: inout ProbeBudget
   ) throws(Failure) -> ClosedRange<UInt16>? {
     if unleasedCount < count { return nil }
-    // The first row is one that begins behind the row that was leased last.
+    // The search starts after the row that was leased last.
     let start = min(max(nextRow - base, 0), states.count)
-    for looksAgain in [false, true] {
-      if looksAgain, taken.isEmpty, inUse.isEmpty { break }
+    for probesAgain in [false, true] {
+      if probesAgain, taken.isEmpty, inUse.isEmpty { break }
       for part in [start..<states.count, 0..<min(start + count, states.count)] {
         var index = part.lowerBound
-        while let first = (looksAgain ? unleasedPorts : freePorts).row(
+        while let first = (probesAgain ? unleasedPorts : freePorts).row(
           of: count, in: index..<part.upperBound)
         {
           let row = UInt16(base + first)...UInt16(base + first + count - 1)
-          // Only where all are known to be worth it, they are looked at.
-          var obstacle = row.last { !mayTake($0, looks) }
+          // No port is probed unless all of them may be available.
+          var obstacle = row.last { !mayTake($0, budget) }
           if obstacle == nil {
-            obstacle = try self.obstacle(in: row, on: ports, &looks)
+            obstacle = try self.obstacle(in: row, on: ports, &budget)
           }
           guard let obstacle else {
             nextRow = Int(row.upperBound) + 1
@@ -81,75 +80,78 @@ extension LeaseTable {
     return nil
   }
 
-  /// Whether a port can be in a row, as far as it is known without a look.
-  private func mayTake(_ port: UInt16, _ looks: Looks) -> Bool {
+  /// Whether a port may be available, as far as is known without a probe.
+  private func mayTake(_ port: UInt16, _ budget: ProbeBudget) -> Bool {
     switch self[port] {
     case .free: true
-    case .taken: looks.thorough > 0
+    case .taken: budget.thorough > 0
     case .inUse(let time):
-      looks.quick > 0 && time &+ Self.lookPause <= looks.now
+      budget.quick > 0 && time &+ Self.probePause <= budget.now
     case .outside, .doubtful, .leased: false
     }
   }
 
-  /// A port of a row that cannot be leased after all; `nil` where all can.
+  /// Probes a row.
+  ///
+  /// - Returns: A port that cannot be leased; `nil` if all can.
   private mutating func obstacle<Failure>(
     in row: ClosedRange<UInt16>, on ports: some PortConditions<Failure>,
-    _ looks: inout Looks
+    _ budget: inout ProbeBudget
   ) throws(Failure) -> UInt16? {
-    // Those that were taken are the likeliest to be so still.
+    // Ports that were taken are the most likely obstacles.
     for port in row {
       switch self[port] {
       case .taken:
-        if looks.thorough == 0 { return port }
-        looks.thorough -= 1
-        if try !canLinger(port, on: ports, &looks) { return port }
+        if budget.thorough == 0 { return port }
+        budget.thorough -= 1
+        if try !passesThoroughProbe(port, on: ports, &budget) { return port }
       case .inUse:
-        if looks.quick == 0 { return port }
-        looks.quick -= 1
-        if try !isFree(port, on: ports, &looks) { return port }
+        if budget.quick == 0 { return port }
+        budget.quick -= 1
+        if try !passesQuickProbe(port, on: ports, &budget) { return port }
       case .outside, .free, .doubtful, .leased: break
       }
     }
     for port in row {
       guard case .free = self[port] else { continue }
-      if try !isFree(port, on: ports, &looks) { return port }
+      if try !passesQuickProbe(port, on: ports, &budget) { return port }
     }
     return nil
   }
 
-  /// Asks the host, and parks the port if it is not free.
-  private mutating func isFree<Failure>(
-    _ port: UInt16, on ports: some PortConditions<Failure>, _ looks: inout Looks
+  /// Makes the quick probe, and parks the port if it is not free.
+  private mutating func passesQuickProbe<Failure>(
+    _ port: UInt16, on ports: some PortConditions<Failure>,
+    _ budget: inout ProbeBudget
   ) throws(Failure) -> Bool {
-    looks.made += 1
+    budget.probes += 1
     if try ports.isFree(port) { return true }
-    move(port, to: .taken(lookedAt: looks.now))
+    move(port, to: .taken(probedAt: budget.now))
     return false
   }
 
-  /// Asks the host more thoroughly, and parks the port if it can not even be
-  /// leased as one that lingers.
-  private mutating func canLinger<Failure>(
-    _ port: UInt16, on ports: some PortConditions<Failure>, _ looks: inout Looks
+  /// Makes the thorough probe, and parks the port if it does not even linger.
+  private mutating func passesThoroughProbe<Failure>(
+    _ port: UInt16, on ports: some PortConditions<Failure>,
+    _ budget: inout ProbeBudget
   ) throws(Failure) -> Bool {
-    looks.made += 1
+    budget.probes += 1
     switch try ports.status(of: port) {
     case .free, .lingering: return true
     case nil:
-      // It keeps its place. No other port can be looked at so now, either.
-      looks.thorough = 0
+      // Thorough probes are not available now. The port stays in its queue.
+      budget.thorough = 0
       return false
     case .inUse, .denied:
-      move(port, to: .inUse(lookedAt: looks.now))
+      move(port, to: .inUse(probedAt: budget.now))
       return false
     }
   }
 
-  /// The port that nobody has looked at for longest, if that is long enough.
+  /// The port whose last probe is the longest ago, if that is long enough.
   private func nextDue(at now: UInt64) -> UInt16? {
     var due: UInt16?
-    var earliest = now &- min(now, Self.lookPause)
+    var earliest = now &- min(now, Self.probePause)
     for port in [taken.first, inUse.first] where port != 0 {
       switch self[port] {
       case .taken(let time), .inUse(let time):

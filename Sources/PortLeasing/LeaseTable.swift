@@ -1,25 +1,23 @@
 package import HostSystem
 
-/// The leases of one port server, and the ports that it has left.
+/// The leases of a port server, and its unleased ports.
 ///
-/// Leasing, refusing and taking back cost the same however many ports and
-/// holders there are. Every port of the pool stands in one queue:
+/// Leasing, refusing, releasing and reclaiming take constant time per port, however
+/// many ports and holders there are. Every port of the pool is in one queue:
 ///
-/// - **free**: nobody has a lease on it. The one that has been free for longest
-///   is leased first, so that what its last holder left behind has had time to
-///   go.
-/// - **taken**: it should be free, but somebody outside uses it. It is looked at
-///   again only when the free ones have run out, and then not before a while
-///   has passed since the last look.
-/// - **in use**: as before; it was looked at thoroughly, so it does not linger.
-/// - **doubtful**: it may have been leased by a server before this one. It is
-///   leased when there is no other.
-/// - or that of its holder.
+/// - **free**: it has no lease. The port that has been free for longest is leased
+///   first, so that the remnants of its last holder's connections have had time to
+///   expire.
+/// - **taken**: it has no lease, but the quick probe failed. It is probed again only
+///   if no port is free, and only after ``probePause``.
+/// - **in use**: the thorough probe failed as well, so the port does not linger.
+/// - **doubtful**: its record in the ledger is damaged, so it might be leased. It is
+///   leased only if there is no other.
+/// - or the queue of its holder.
 ///
-/// It opens nothing and reads no clock: what it has to know is handed in. That a
-/// holder has ended, it is told.
+/// It performs no I/O and reads no clock. Its user reports the end of a holder.
 package struct LeaseTable {
-  /// How many ports it has.
+  /// How many ports the pool has.
   package let portCount: Int
   private var queues: PortQueues
   private(set) var free = PortQueue()
@@ -27,38 +25,39 @@ package struct LeaseTable {
   private(set) var inUse = PortQueue()
   private(set) var doubtful = PortQueue()
   private var holders: [ProcessIdentity: PortQueue] = [:]
-  /// How many ports each user has asked for.
+  /// How many leased ports each user has requested.
   private var userCounts: [UInt32: Int] = [:]
-  /// What is known of each port, by port, from the pool's smallest on.
+  /// The state of each port, starting with the pool's first.
   private(set) var states: [State]
-  /// The ports that are free, and those that nobody has a lease on, as far as that
-  /// is known: doubtful ones are not among them.
+  /// The free ports, and those without a lease; neither contains doubtful ports.
   private(set) var freePorts: PortBits
   private(set) var unleasedPorts: PortBits
-  /// The pool's smallest port.
+  /// The pool's first port.
   let base: Int
-  /// Where the next row of ports is looked for first.
+  /// Where the search for the next row of consecutive ports starts.
   var nextRow = 0
 
   enum State {
-    /// It is not in the pool.
+    /// The port is not in the pool.
     case outside
     case free
-    case taken(lookedAt: UInt64)
-    case inUse(lookedAt: UInt64)
+    case taken(probedAt: UInt64)
+    case inUse(probedAt: UInt64)
     case doubtful
     case leased(Lease)
   }
 
-  /// What came of a request.
+  /// The answer to a request.
   package struct Outcome: Hashable, Sendable {
-    /// The ports, as many as were asked for; none where that many are not left.
+    /// As many ports as requested, or none.
     package let ports: [UInt16]
-    /// How many ports were looked at.
+    /// How many probes were made.
     package let portsChecked: Int
   }
 
-  /// A table of a pool that has at least one port, all of them free.
+  /// A table in which all ports are free.
+  ///
+  /// The pool must not be empty.
   package init(pool: PortPool) {
     portCount = pool.count
     let ports =
@@ -76,7 +75,7 @@ package struct LeaseTable {
     }
   }
 
-  /// How the pool is used, as far as it is known without a look at the ports.
+  /// How the pool is used, as far as is known without a probe.
   package var usage: PoolUsage {
     let parked = taken.count + inUse.count
     return PoolUsage(
@@ -84,15 +83,15 @@ package struct LeaseTable {
       leased: portCount - free.count - doubtful.count - parked, inUse: parked)
   }
 
-  /// What is known of a port within the pool's bounds.
+  /// The state of a port within the pool's bounds.
   subscript(port: UInt16) -> State { states[Int(port) - base] }
 
-  /// How many ports a process has.
+  /// How many ports are leased to a process.
   package func portCount(of holder: ProcessIdentity) -> Int {
     holders[holder]?.count ?? 0
   }
 
-  /// How many ports a user has asked for that are leased still.
+  /// How many leased ports a user has requested.
   package func portCount(ofUser user: UInt32) -> Int {
     userCounts[user] ?? 0
   }
@@ -105,7 +104,7 @@ package struct LeaseTable {
     leases(from: 0, atMost: states.count)
   }
 
-  /// The first leases from a port on, by port; at most as many as asked for.
+  /// The first leases from a port on, in the order of the ports, up to a limit.
   package func leases(
     from port: Int, atMost limit: Int
   ) -> [(port: UInt16, lease: Lease)] {
@@ -118,63 +117,62 @@ package struct LeaseTable {
     return found
   }
 
-  /// Takes over a lease that a server before this one has given, on a port of
-  /// the pool.
+  /// Adopts the lease of a port of the pool from an earlier server.
   package mutating func restore(_ lease: Lease, of port: UInt16) {
     move(port, to: .leased(lease))
   }
 
-  /// Leases a port only when there is no other, for somebody may have it.
+  /// Marks a free port as doubtful, so that it is leased last.
   package mutating func distrust(_ port: UInt16) {
     if case .free = self[port] { move(port, to: .doubtful) }
   }
 
-  /// Leases ports, all that are asked for or none.
+  /// Leases ports: all that are requested, or none.
   ///
-  /// A lingering port is leased only where no free one was found.
+  /// A lingering port is leased only if there is no free one.
   ///
   /// - Parameters:
-  ///   - lease: Who they are for, who is alive; who asks; and the time.
+  ///   - lease: The holder, which is alive, the user, and the time.
   ///   - count: How many, at least 1.
-  ///   - isContiguous: Whether they have to be in a row; they ascend then. To
-  ///     find such ports takes a look at a bit of each port of the pool.
-  ///   - ports: The host.
-  /// - Returns: The ports, or that there are not enough.
-  /// - Throws: What a probe says that cannot be made; nothing is leased then.
+  ///   - isContiguous: Whether they must be consecutive, in ascending order. That
+  ///     search reads one bit for each port of the pool.
+  ///   - ports: Probes ports.
+  /// - Returns: The ports; none if there are not enough.
+  /// - Throws: What a probe throws; nothing is leased then.
   package mutating func lease<Failure>(
     _ lease: Lease, count: Int = 1, isContiguous: Bool = false,
     on ports: some PortConditions<Failure>
   ) throws(Failure) -> Outcome {
-    var looks = Looks(at: lease.leasedAt)
+    var budget = ProbeBudget(at: lease.leasedAt)
     if count > 1, isContiguous {
-      let row = try findRow(of: count, on: ports, &looks).map(Array.init) ?? []
+      let row = try findRow(of: count, on: ports, &budget).map(Array.init) ?? []
       for port in row { move(port, to: .leased(lease)) }
-      return Outcome(ports: row, portsChecked: looks.made)
+      return Outcome(ports: row, portsChecked: budget.probes)
     }
     var found: [UInt16] = []
     var doubted: [UInt16] = []
     do throws(Failure) {
       while found.count < count {
-        // Where it is clear that there are too few, nobody looks for them.
+        // If there are certainly too few, no port is probed.
         guard found.count + unleasedCount >= count,
-          let port = try findPort(on: ports, &looks)
+          let port = try findPort(on: ports, &budget)
         else { break }
         if case .doubtful = self[port] { doubted.append(port) }
         move(port, to: .leased(lease))
         found.append(port)
       }
     } catch {
-      putBack(found, doubted)
+      undo(found, doubted)
       throw error
     }
     if found.count < count {
-      putBack(found, doubted)
+      undo(found, doubted)
       found = []
     }
-    return Outcome(ports: found, portsChecked: looks.made)
+    return Outcome(ports: found, portsChecked: budget.probes)
   }
 
-  /// Takes back all ports of a process that has ended.
+  /// Reclaims all ports of a process that has ended.
   ///
   /// - Returns: How many there were.
   @discardableResult
@@ -187,21 +185,24 @@ package struct LeaseTable {
     return count
   }
 
-  /// Undoes leases that did not suffice; those that somebody may have are in doubt
-  /// again.
-  private mutating func putBack(_ found: [UInt16], _ doubted: [UInt16]) {
+  /// Undoes the leases of a request that failed.
+  ///
+  /// Doubtful ports are doubtful again.
+  private mutating func undo(_ found: [UInt16], _ doubted: [UInt16]) {
     release(found)
     for port in doubted { distrust(port) }
   }
 
-  /// Takes back ports; those that are not leased are left alone.
+  /// Releases ports.
+  ///
+  /// Ports without a lease are ignored.
   package mutating func release(_ ports: some Sequence<UInt16>) {
     for port in ports {
       if lease(of: port) != nil { move(port, to: .free) }
     }
   }
 
-  /// The lease of a port; `nil` also for a port that is not in the pool.
+  /// The lease of a port, if it is in the pool and leased.
   package func lease(of port: UInt16) -> Lease? {
     guard states.indices.contains(Int(port) - base),
       case .leased(let lease) = self[port]
@@ -209,12 +210,12 @@ package struct LeaseTable {
     return lease
   }
 
-  /// How many ports nobody has a lease on.
+  /// How many ports have no lease.
   var unleasedCount: Int {
     free.count + taken.count + inUse.count + doubtful.count
   }
 
-  /// Moves a port from the queue that it is in to the end of another.
+  /// Moves a port from its queue to the end of another.
   mutating func move(_ port: UInt16, to state: State) {
     switch self[port] {
     case .outside: return

@@ -1,17 +1,17 @@
-/// Which of some ports are of a kind, a bit for each: so that rows of them are
+/// A set of ports with one bit for each, in which rows of consecutive ports are
 /// found 64 ports at a time.
 package struct PortBits {
   private var words: [UInt64]
 
-  /// None of them.
+  /// An empty set.
   ///
-  /// - Parameter count: How many ports there are.
+  /// - Parameter count: How many ports it can contain.
   package init(count: Int) {
-    // One more, so that each has a next one.
+    // One more, so that every word has a next one.
     words = Array(repeating: 0, count: (count + 63) / 64 + 1)
   }
 
-  /// Whether a port, by its place among them, is of the kind.
+  /// Whether the set contains the port with an index.
   package subscript(index: Int) -> Bool {
     get { words[index / 64] >> UInt64(index % 64) & 1 != 0 }
     set {
@@ -24,12 +24,12 @@ package struct PortBits {
     }
   }
 
-  /// Where the first row of ports of the kind begins.
+  /// Finds the first row of consecutive ports.
   ///
   /// - Parameters:
-  ///   - count: How many, at least 1.
-  ///   - range: Where the row has to be.
-  /// - Returns: The first of them; `nil` where there is no such row.
+  ///   - count: The length of the row, at least 1.
+  ///   - range: The indices to search.
+  /// - Returns: The row's first index; `nil` if there is none.
   package func row(of count: Int, in range: Range<Int>) -> Int? {
     var index = range.lowerBound
     while index + count <= range.upperBound {
@@ -43,7 +43,7 @@ package struct PortBits {
       }
       let first = word * 64 + starts.trailingZeroBitCount
       if first + count > range.upperBound { return nil }
-      // Of a longer row, the rest has not been looked at.
+      // Only the first 64 ports of a longer row have been checked.
       let gap = (first..<first + count).dropFirst(64).first { !self[$0] }
       guard let gap else { return first }
       index = gap + 1
@@ -51,15 +51,15 @@ package struct PortBits {
     return nil
   }
 
-  /// The bits of a word at which rows of so many begin.
+  /// The bits of a word at which rows start.
   ///
   /// - Parameters:
-  ///   - word: Which word.
-  ///   - count: How many, 64 at most.
+  ///   - word: The word's index.
+  ///   - count: The length of the rows, at most 64.
   /// - Returns: Those bits.
   private func rowStarts(in word: Int, of count: Int) -> UInt64 {
     var starts = UInt128(words[word + 1]) << 64 | UInt128(words[word])
-    // A bit stands for a row of so many that begins there.
+    // A set bit means that a row of this length starts there.
     var length = 1
     while length < count {
       let step = min(length, count - length)

@@ -1,7 +1,7 @@
 extension PortPool {
-  /// Why a text is no pool.
+  /// Why a text is not a valid pool.
   package enum ParsingError: Error, Hashable {
-    /// There is nothing in it.
+    /// The text is empty.
     case empty
     /// An item is neither `PORT` nor `FIRST-LAST`.
     case notARange(String)
@@ -11,12 +11,11 @@ extension PortPool {
     case reversed(String)
   }
 
-  /// Reads a pool and leaves out what is no range, as the original's server
-  /// does.
+  /// Parses a pool and skips invalid items, as the original's server does.
   ///
   /// - Parameters:
   ///   - text: Ports and ranges as in ``init(parsing:)``.
-  ///   - skip: Told why an item was left out.
+  ///   - skip: Called with the reason for each skipped item.
   package init(
     parsing text: String, skippingBadItems skip: (ParsingError) -> Void
   ) {
@@ -31,8 +30,8 @@ extension PortPool {
     self.init(ranges)
   }
 
-  /// Reads a pool as it is written on a command line: ports and inclusive
-  /// ranges of ports, separated by commas, such as `25000-25999,30000`.
+  /// Parses the command-line form: ports and inclusive ranges of ports, separated by
+  /// commas, such as `25000-25999,30000`.
   package init(parsing text: String) throws(ParsingError) {
     if text.allSatisfy(\.isWhitespace) { throw .empty }
     var ranges: [ClosedRange<UInt16>] = []
@@ -63,9 +62,9 @@ extension PortPool {
     let digits = start.prefix { !$0.isWhitespace }
     let rest = start.dropFirst(digits.count)
     guard rest.allSatisfy(\.isWhitespace) else { return nil }
-    // `Int` would take a sign as well, and a range has none.
+    // `Int` would accept a sign.
     guard digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
-    // Too many digits to fit are still a number, one that is out of bounds.
+    // A number that does not fit is out of bounds.
     return digits.isEmpty ? nil : Int(digits) ?? .max
   }
 }

@@ -1,8 +1,8 @@
 package import HostSystem
 
-/// The ports that one allocator hands out, in ascending order.
+/// The ports that an allocator hands out, in ascending order.
 package struct PortPool: Hashable, Sendable {
-  /// Ranges in ascending order with a gap between any two.
+  /// Ranges in ascending order, with gaps between them.
   package let ranges: [ClosedRange<UInt16>]
 
   /// How many ports there are.
@@ -10,15 +10,15 @@ package struct PortPool: Hashable, Sendable {
 
   package var isEmpty: Bool { ranges.isEmpty }
 
-  /// From the smallest of its ports to the largest; of an empty pool, 1.
+  /// From the smallest port to the largest; 1–1 for an empty pool.
   package var bounds: ClosedRange<UInt16> {
     guard let first = ranges.first, let last = ranges.last else { return 1...1 }
     return first.lowerBound...last.upperBound
   }
 
-  /// A pool of all the ports in some ranges, which may overlap.
+  /// A pool of the ports in ranges, which may overlap.
   ///
-  /// Port 0 is no port and is left out.
+  /// Port 0 is ignored.
   package init(_ ranges: some Sequence<ClosedRange<UInt16>>) {
     var merged: [ClosedRange<UInt16>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
@@ -39,7 +39,7 @@ package struct PortPool: Hashable, Sendable {
     intersection(removed.complement)
   }
 
-  /// The ports that both pools have.
+  /// The ports in both pools.
   package func intersection(_ other: PortPool) -> PortPool {
     var shared: [ClosedRange<UInt16>] = []
     var (mine, theirs) = (ranges[...], other.ranges[...])
@@ -54,7 +54,7 @@ package struct PortPool: Hashable, Sendable {
     return PortPool(shared)
   }
 
-  /// All ports that the pool does not have.
+  /// All ports that are not in the pool.
   private var complement: PortPool {
     var gaps: [ClosedRange<UInt16>] = []
     var next = 1
@@ -68,7 +68,7 @@ package struct PortPool: Hashable, Sendable {
     return PortPool(gaps)
   }
 
-  /// Any of the pool's ports; 0 where it has none.
+  /// A random port of the pool; 0 if the pool is empty.
   package func randomPort() -> UInt16 {
     guard !isEmpty else { return 0 }
     var position = Int.random(in: 0..<count)
@@ -79,15 +79,14 @@ package struct PortPool: Hashable, Sendable {
     return 0
   }
 
-  /// The pool's ports in the order in which they are tried: from the one
-  /// behind the cursor up to the last, then from the first up to the cursor.
+  /// The pool's ports in the order in which they are tried: from the one after the
+  /// cursor to the last, then from the first to the cursor.
   ///
   /// - Parameters:
-  ///   - cursor: The port that was handed out last; it need not be in the
-  ///     pool.
-  ///   - overlap: How far the ranges go on past the cursor at the end, for
-  ///     whoever looks for that many ports and one in a row.
-  /// - Returns: Ranges without a gap in them, the first to be tried first.
+  ///   - cursor: The port that was handed out last; it need not be in the pool.
+  ///   - overlap: How many ports after the cursor are repeated at the end, so that a
+  ///     row of consecutive ports can contain the cursor.
+  /// - Returns: Ranges in the order in which they are tried.
   package func ranges(
     after cursor: UInt16, overlap: Int = 0
   ) -> [ClosedRange<UInt16>] {
@@ -109,12 +108,12 @@ package struct PortPool: Hashable, Sendable {
 }
 
 extension PortPool: CustomStringConvertible {
-  /// As it is written on a command line: `25000-32767,40000`.
+  /// The command-line form: `25000-32767,40000`.
   package var description: String {
     Self.text(ranges[...])
   }
 
-  /// The pool in a sentence: of many ranges, the first few.
+  /// A form for messages: the first few ranges, and how many others there are.
   package var summary: String {
     let shown = 4
     if ranges.count <= shown + 1 { return description }
@@ -131,12 +130,12 @@ extension PortPool: CustomStringConvertible {
 }
 
 extension PortPool {
-  /// What the embedded allocator hands out unless it is told otherwise:
-  /// 25000–32767, less what the kernel hands out by itself.
+  /// The default pool of the embedded allocator: 25000–32767, without the ports
+  /// that the kernel hands out.
   ///
-  /// If that leaves nothing, all of it.
+  /// If that leaves nothing, the whole range.
   ///
-  /// It has no port in common with 15000–24999, the default of port servers.
+  /// It is disjoint from 15000–24999, the default pool of port servers.
   package static func embedded(on kernel: KernelPorts) -> PortPool {
     let all = PortPool([25000...32767])
     let rest = all.subtracting(kernel.handedOut)
@@ -145,8 +144,7 @@ extension PortPool {
 }
 
 extension KernelPorts {
-  /// The ports that the kernel hands out by itself, to `bind(0)` and to
-  /// outgoing connections.
+  /// The ports that the kernel hands out to `bind(0)` and to outgoing connections.
   package var handedOut: PortPool {
     PortPool(ephemeral.map { [$0] } ?? []).subtracting(PortPool(reserved))
   }

@@ -1,6 +1,6 @@
-/// A queue of ports; what is in it stands in a ``PortQueues``.
+/// A queue of ports, whose links are in a ``PortQueues``.
 struct PortQueue {
-  /// The port that has been in it for longest; 0 where it is empty.
+  /// The port that joined first; 0 if the queue is empty.
   fileprivate(set) var first: UInt16 = 0
   fileprivate var last: UInt16 = 0
   fileprivate(set) var count = 0
@@ -8,16 +8,17 @@ struct PortQueue {
   var isEmpty: Bool { count == 0 }
 }
 
-/// The links of queues that share the ports of a pool: a port is in one queue
-/// at a time, and joins and leaves it in constant time, wherever it stands.
+/// The links of queues that share the ports of a pool.
+///
+/// A port is in one queue at a time, and joins and leaves it in constant time.
 struct PortQueues {
-  /// A port's neighbours; 0, which is no port, for none.
+  /// A port's neighbors; 0 for none.
   private struct Links {
     var before: UInt16 = 0
     var after: UInt16 = 0
   }
 
-  /// By port, from the pool's smallest on.
+  /// Indexed by port, starting with the pool's first.
   private var links: [Links]
   private let base: Int
 
@@ -31,7 +32,7 @@ struct PortQueues {
     set { links[Int(port) - base] = newValue }
   }
 
-  /// Puts a port that is in no queue at the end of one.
+  /// Appends a port that is in no queue.
   mutating func append(_ port: UInt16, to queue: inout PortQueue) {
     self[port] = Links(before: queue.last, after: 0)
     if queue.last == 0 {
@@ -43,7 +44,7 @@ struct PortQueues {
     queue.count += 1
   }
 
-  /// Takes a port out of the queue that it is in.
+  /// Removes a port from its queue.
   mutating func remove(_ port: UInt16, from queue: inout PortQueue) {
     let (before, after) = (self[port].before, self[port].after)
     if before == 0 { queue.first = after } else { self[before].after = after }

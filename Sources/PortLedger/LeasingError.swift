@@ -1,21 +1,20 @@
 package import PortLeasing
 package import SystemPackage
 
-/// Why ports can be neither leased nor given back.
+/// Why ports can be neither leased nor released.
 ///
-/// That there are none left is no error but a ``LeaseOutcome``.
+/// An exhausted pool is not an error but a ``LeaseOutcome``.
 package enum LeasingError: Error, Hashable {
   /// The ledger cannot be used.
   case ledger(LedgerProblem, path: String)
   /// A port cannot be probed.
   case probe(UInt16, Errno)
-  /// The process that asks cannot be told apart from others.
+  /// The process that makes the request cannot be identified.
   case asker(Errno)
-  /// The time was over before enough ports were found; what was found out until
-  /// then.
+  /// The deadline passed before enough ports were found; the usage found until then.
   case outOfTime(PoolUsage)
 
-  /// The system's error behind it, if there is one.
+  /// The underlying system error, if any.
   package var errno: Errno? {
     switch self {
     case .ledger(.system(let errno), _), .probe(_, let errno),
@@ -26,33 +25,33 @@ package enum LeasingError: Error, Hashable {
   }
 }
 
-/// What is wrong with a ledger, or with the directory that it should be in.
+/// What is wrong with a ledger, or with its directory.
 package enum LedgerProblem: Hashable, Sendable {
   /// A system call failed.
   case system(Errno)
   /// The path names a symbolic link.
   case symbolicLink
-  /// The path names a directory, a device, a pipe…
+  /// The path names a directory, a device, a pipe, or a socket.
   case notAFile
-  /// The file that the user named is something else.
+  /// The file that the user named is not a ledger.
   case notALedger
-  /// The file has more than one name.
+  /// The file has more than one name (hard links).
   case hardLinks
   /// The directory is a link or a file.
   case notADirectory
   /// The directory belongs to another user.
   case foreignDirectory(owner: UInt32)
-  /// Others may write into the directory.
+  /// The directory is writable by others.
   case openDirectory
-  /// There is no directory that a ledger's directory can be made in.
+  /// The ledger's directory cannot be created anywhere.
   case noPlace
   /// The path does not begin with a slash.
   case relativePath
-  /// The ledger is of another network or pid namespace.
+  /// The ledger belongs to another network or pid namespace.
   case otherNamespace
-  /// Another process kept the ledger locked until the deadline.
+  /// Another process, if it is known, kept the ledger locked until the deadline.
   case locked(by: Int32?)
-  /// Others keep replacing the file.
+  /// The file is replaced again and again.
   case unstable
 }
 
@@ -64,7 +63,7 @@ extension LeasingError: CustomStringConvertible {
 
   /// What is wrong, and what to do about it.
   ///
-  /// - Parameter elsewhere: Where another file can be named.
+  /// - Parameter elsewhere: Where the user can name another file.
   /// - Returns: A sentence.
   package func description(elsewhere: String) -> String {
     switch self {
@@ -78,8 +77,8 @@ extension LeasingError: CustomStringConvertible {
         + "proc /proc)"
     case .outOfTime(let usage):
       "no free port was found in time: of the \(usage.ports) ports of the pool, "
-        + "\(usage.leased) are leased and \(usage.inUse) in use by others, as far "
-        + "as they were looked at; allow more time, or use a larger pool"
+        + "\(usage.leased) are leased and \(usage.inUse) in use by others, of those "
+        + "checked so far; allow more time, or use a larger pool"
     }
   }
 }
@@ -97,7 +96,7 @@ extension LedgerProblem {
     case .notAFile:
       "the ledger '\(path)' is not a regular file; remove it, or \(elsewhere)"
     case .notALedger:
-      "'\(path)' is no ledger, and is left as it is; remove it, or \(elsewhere)"
+      "'\(path)' is not a ledger, and was left as it is; remove it, or \(elsewhere)"
     case .hardLinks:
       "the ledger '\(path)' has more than one name (hard links); remove it, "
         + "or \(elsewhere)"
@@ -108,30 +107,29 @@ extension LedgerProblem {
       "'\(path)', the directory for this user's ledger, belongs to uid "
         + "\(owner); have it removed, or \(elsewhere)"
     case .openDirectory:
-      "'\(path)', the directory for this user's ledger, can be written to by "
+      "'\(path)', the directory for this user's ledger, is writable by "
         + "others; run chmod 700 '\(path)', or \(elsewhere)"
     case .noPlace:
-      "the ledger's directory can be made neither in \(path); \(elsewhere)"
+      "the ledger's directory can be created neither in \(path); \(elsewhere)"
     case .relativePath:
-      "the ledger's path '\(path)' is another file in every directory; "
-        + "begin it with '/'"
+      "the ledger's path '\(path)' is relative; use an absolute path"
     case .otherNamespace:
-      "the ledger '\(path)' is of another network or pid namespace, maybe "
-        + "one that is gone; remove it if no process uses it, or \(elsewhere)"
+      "the ledger '\(path)' is of another network or pid namespace, which may "
+        + "no longer exist; remove it if no process uses it, or \(elsewhere)"
     case .locked(let pid?):
       "process \(pid) keeps the ledger '\(path)' locked; if it was stopped, "
         + "continue it or end it"
     case .locked(nil):
-      "the ledger '\(path)' stays locked; /proc/locks says by which process"
+      "the ledger '\(path)' stays locked; /proc/locks lists the process"
     case .unstable:
-      "the ledger '\(path)' is replaced again and again; end what does that, "
+      "the ledger '\(path)' is replaced again and again; stop the program that does it, "
         + "or \(elsewhere)"
     }
   }
 }
 
 extension Errno {
-  /// What to do about an error that has one remedy wherever it comes from.
+  /// What to do about an error that has the same remedy everywhere.
   package var advice: String? {
     switch self {
     case .noSpace, .diskQuotaExceeded: "make space there"

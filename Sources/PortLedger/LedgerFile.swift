@@ -2,28 +2,27 @@ import HostSystem
 import PortLeasing
 import SystemPackage
 
-/// A ledger's open file: records in, records out.
+/// A ledger's open file, which reads and writes records.
 ///
-/// One thread uses it at a time. It knows the layout and nothing of leasing. It is
-/// read with calls: a mapping of a file that somebody cuts kills its reader.
+/// It is used by one thread at a time. It is not mapped: a mapping kills its reader if
+/// another program truncates the file.
 final class LedgerFile: @unchecked Sendable {
   private let file: File
   private let boot: UInt64
-  /// The page of the file that was read last, where it begins, and how much of
-  /// it there is.
+  /// The page of the file that was read last, its offset, and its size.
   private let page = UnsafeMutableRawBufferPointer.allocate(
     byteCount: 4096, alignment: 32)
   private var pageOffset = -1
   private var pageSize = 0
-  /// Whether this was found to be a ledger.
+  /// Whether the file is known to be a ledger.
   var isVerified = false
   let device: DeviceID
   let inode: Inode
 
   /// - Parameters:
   ///   - file: The file.
-  ///   - boot: Which boot of the machine the records are of.
-  /// - Throws: What `fstat(2)` says.
+  ///   - boot: The boot of the machine that the records belong to.
+  /// - Throws: The error of fstat(2).
   init(_ file: consuming File, boot: UInt64) throws(Errno) {
     let status = try file.status()
     device = status.deviceID
@@ -38,7 +37,7 @@ final class LedgerFile: @unchecked Sendable {
 
   /// See ``File/lock(until:)``.
   ///
-  /// What was read before the lock was had is forgotten.
+  /// The page that was read before is discarded.
   func lock(until deadline: Deadline) throws(Errno) -> Bool {
     pageOffset = -1
     return try file.lock(until: deadline)
@@ -48,7 +47,7 @@ final class LedgerFile: @unchecked Sendable {
     file.unlock()
   }
 
-  /// The header's words; zeros where the file is shorter.
+  /// The header's words; zeros beyond the end of the file.
   func headerWords() throws(Errno) -> SIMD8<UInt64> {
     var words = SIMD8<UInt64>(repeating: 0)
     try withUnsafeMutableBytes(of: &words) { bytes throws(Errno) in
@@ -61,16 +60,16 @@ final class LedgerFile: @unchecked Sendable {
     try write(header.words, at: 0)
   }
 
-  /// What the ledger has on a port.
+  /// The record of a port.
   func record(of port: UInt16) throws(Errno) -> LedgerRecord {
     let place = try place(of: port)
-    // What lies beyond the file's end is lost.
+    // A record beyond the end of the file is lost.
     guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
     let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
     return record(words, of: port)
   }
 
-  /// Where a port's record is in the page, which is read if it was not.
+  /// Where a port's record is in its page, which is read if necessary.
   private func place(of port: UInt16) throws(Errno) -> Int {
     let offset = LedgerFormat.offset(of: port)
     if pageOffset < 0 || offset < pageOffset
@@ -86,17 +85,17 @@ final class LedgerFile: @unchecked Sendable {
 
   /// Changes the records of several ports, with one call for each page.
   ///
-  /// A process that is killed has changed all or none of the records in a page.
+  /// If the process is killed, all or none of the records in a page are changed.
   ///
   /// - Parameters:
-  ///   - ports: The ports; the file has their records.
-  ///   - change: What is to stand for a port; `nil` where its record stays.
-  /// - Throws: What reading or writing says; some records may be changed then.
+  ///   - ports: The ports. The file must be long enough to contain their records.
+  ///   - change: The new words of a port; `nil` to keep its record.
+  /// - Throws: The error of a read or write; some records may be changed then.
   func update(
     _ ports: some Sequence<UInt16>,
     _ change: (UInt16, LedgerRecord) -> SIMD4<UInt64>?
   ) throws(Errno) {
-    /// The bytes of the page that have changed.
+    /// The changed bytes of the page.
     var changed = 0..<0
     func flush() throws(Errno) {
       if changed.isEmpty { return }
@@ -123,24 +122,24 @@ final class LedgerFile: @unchecked Sendable {
     try flush()
   }
 
-  /// Writes a port's record: a lease, or, for `nil`, none.
+  /// Writes a port's record: a lease, or `nil` for a vacant port.
   ///
-  /// A process that is killed has written all of it or nothing.
+  /// If the process is killed, all of the record is written or nothing.
   func write(_ lease: Lease?, for port: UInt16) throws(Errno) {
     try write(words(of: lease, for: port), for: port)
   }
 
-  /// The words that stand for a port's lease, or, for `nil`, for none.
+  /// The words of a port's record: a lease, or `nil` for a vacant port.
   func words(of lease: Lease?, for port: UInt16) -> SIMD4<UInt64> {
     LedgerRecord.words(lease, port: port, boot: boot)
   }
 
-  /// What words that stand for a port mean.
+  /// Decodes the words of a port's record.
   func record(_ words: SIMD4<UInt64>, of port: UInt16) -> LedgerRecord {
     LedgerRecord(words, port: port, boot: boot)
   }
 
-  /// Writes the words that stand for a port.
+  /// Writes the words of a port's record.
   private func write(_ words: SIMD4<UInt64>, for port: UInt16) throws(Errno) {
     pageOffset = -1
     try write(words, at: LedgerFormat.offset(of: port))
@@ -148,20 +147,22 @@ final class LedgerFile: @unchecked Sendable {
 
   /// Writes records.
   ///
-  /// A process that is killed has written all of them or none if they stay within a
-  /// page of the file.
+  /// If they are in one page of the file, and the process is killed, all of them are
+  /// written or none.
   ///
   /// - Parameters:
   ///   - bytes: The records.
-  ///   - offset: Where the first of them belongs.
-  /// - Throws: What writing says.
+  ///   - offset: The offset of the first of them in the file.
+  /// - Throws: The error of pwrite(2).
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) {
     pageOffset = -1
     try file.write(bytes, at: offset)
   }
 
-  /// Copies every lease that can be read to another ledger, and, if there is
-  /// any, what is damaged, which may have been leases as well.
+  /// Copies every lease to another ledger.
+  ///
+  /// If there are any, damaged records are copied as well, because they may have been
+  /// leases.
   ///
   /// - Returns: How many leases there were.
   func copyLeases(to other: LedgerFile) throws(Errno) -> Int {
@@ -183,7 +184,7 @@ final class LedgerFile: @unchecked Sendable {
     return count
   }
 
-  /// Reads a page of the file; zeros where that is shorter.
+  /// Reads a page of the file; zeros beyond its end.
   func readPage(
     _ number: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) {
@@ -192,21 +193,25 @@ final class LedgerFile: @unchecked Sendable {
       .initializeMemory(as: UInt8.self, repeating: 0)
   }
 
-  /// Empties the file and begins a ledger in it.
+  /// Empties the file and starts a ledger in it.
   func begin(_ header: LedgerHeader) throws(Errno) {
     try file.resize(to: 0)
-    // In this order: a file without a header that is damaged by its size is
-    // begun again, a short file with a header would be mended instead.
+    // The header is written last: a file of the right size without a header is
+    // replaced, but a short file with a header would be filled with damage.
     try resize()
     try write(header)
   }
 
-  /// Makes the file as long as a ledger is: what is added is vacant.
+  /// Gives the file the size of a ledger.
+  ///
+  /// Added records are vacant.
   func resize() throws(Errno) {
     try file.resize(to: LedgerFormat.fileSize)
   }
 
-  /// Makes the file as long as a ledger is: what is added is damaged.
+  /// Gives the file the size of a ledger.
+  ///
+  /// Added records are damaged.
   func fillWithDamage(from size: Int) throws(Errno) {
     page.initializeMemory(as: UInt8.self, repeating: 0xFF)
     pageOffset = -1

@@ -4,30 +4,29 @@ package import SystemPackage
 
 /// How a ledger is laid out in its file.
 ///
-/// A header of 64 bytes, then a record of 32 bytes for each port from 1 to
-/// 65535, by port; all numbers are 64 bits wide in the machine's byte order,
-/// and parts of them where they are divided. No record crosses a page. A record
-/// of zeros is a port that nobody has, so that a new ledger is a file with a
-/// hole in it.
+/// A header of 64 bytes is followed by a record of 32 bytes for each port from 1 to
+/// 65535. Both consist of 64-bit words in the machine's byte order; some words contain
+/// two numbers. No record crosses a page boundary. A record of zeros means a vacant
+/// port, so a new ledger is a sparse file.
 ///
-/// | word of the header | holds |
+/// | word of the header | content |
 /// | --- | --- |
 /// | 0 | the magic number |
 /// | 1 | the format's version, from bit 32 on the cursor |
-/// | 2 | which boot of the machine the ledger is of |
+/// | 2 | the boot of the machine |
 /// | 3 | the network namespace, from bit 32 on the pid namespace |
 /// | 4 | the time namespace |
 /// | 5–6 | zero |
 /// | 7 | checksum of the words before it |
 ///
-/// | word of a record | holds |
+/// | word of a record | content |
 /// | --- | --- |
-/// | 0 | the holder's pid, from bit 32 on the uid that asked |
+/// | 0 | the holder's pid, from bit 32 on the uid that requested the port |
 /// | 1 | the holder's start time |
-/// | 2 | when it was leased |
+/// | 2 | when it was leased, in nanoseconds since boot |
 /// | 3 | checksum of the words before it, the port, the boot and the version |
 package enum LedgerFormat {
-  /// It is `portpick` in ASCII, read as a number.
+  /// `portpick` in ASCII, read as a number.
   static let magic: UInt64 = 0x6B63_6970_7472_6F70
   static let version: UInt32 = 1
   package static let headerSize = 64
@@ -35,28 +34,25 @@ package enum LedgerFormat {
   /// The size of a whole ledger, in bytes.
   package static let fileSize = headerSize + Int(UInt16.max) * recordSize
 
-  /// Whether a file that is no ledger now was one before it was damaged.
-  ///
-  /// It is as long as a ledger, or begins as one, as far as there is anything left.
+  /// Whether a damaged file was a ledger: it has the size of one, or starts like one.
   ///
   /// - Parameters:
-  ///   - word: Its first word, zeros where it is shorter.
-  ///   - size: How long it is, in bytes.
-  /// - Returns: Whether it was.
+  ///   - word: Its first word; zeros beyond its end.
+  ///   - size: Its size, in bytes.
+  /// - Returns: Whether it was a ledger.
   static func isRemnant(_ word: UInt64, size: Int) -> Bool {
     let mask = size < 8 ? (1 << UInt64(size * 8)) - 1 : UInt64.max
     return size == fileSize || word == magic & mask
   }
 
-  /// Where a port's record begins.
+  /// The offset of a port's record.
   package static func offset(of port: UInt16) -> Int {
     headerSize + (Int(port) - 1) * recordSize
   }
 
-  /// Mixes words into one that changes with any of them.
+  /// A checksum of words.
   ///
-  /// It guards against accidents, not against somebody who writes the ledger on
-  /// purpose: that is its user alone.
+  /// It detects accidents, not forgery: only the ledger's own user can write to it.
   static func checksum(_ words: UInt64...) -> UInt64 {
     var sum = magic &+ UInt64(version)
     for word in words {
@@ -67,9 +63,10 @@ package enum LedgerFormat {
   }
 }
 
-/// What gives a ledger's content its meaning: pids are the pids of one boot
-/// and one pid namespace, start times those of one time namespace, ports are
-/// the ports of one network namespace.
+/// The boot and the namespaces that a ledger's content belongs to.
+///
+/// Pids belong to a boot and a pid namespace, start times to a time namespace, and
+/// ports to a network namespace.
 package struct LedgerContext: Hashable, Sendable {
   package let boot: UInt64
   package let network: Namespace
@@ -86,9 +83,9 @@ package struct LedgerContext: Hashable, Sendable {
     self.time = time
   }
 
-  /// That of this process.
+  /// The context of this process.
   ///
-  /// - Throws: Where `/proc` does not say.
+  /// - Throws: The error of reading `/proc`.
   package static func current() throws(Errno) -> LedgerContext {
     LedgerContext(
       boot: try bootIdentifier(), network: try .network(),
@@ -96,7 +93,7 @@ package struct LedgerContext: Hashable, Sendable {
   }
 }
 
-/// The first bytes of a ledger.
+/// The header of a ledger.
 struct LedgerHeader: Hashable {
   var context: LedgerContext
   /// The port that was handed out last; 0 before the first.
@@ -107,8 +104,7 @@ struct LedgerHeader: Hashable {
     self.cursor = cursor
   }
 
-  /// Reads a header; `nil` where the words are none, or one of another
-  /// version of the format.
+  /// Decodes a header; `nil` if it is invalid, or of another version.
   init?(_ words: SIMD8<UInt64>) {
     guard words[0] == LedgerFormat.magic,
       UInt32(truncatingIfNeeded: words[1]) == LedgerFormat.version,
@@ -157,7 +153,7 @@ extension LedgerRecord {
     }
   }
 
-  /// The words that stand for a lease, or, for `nil`, for none.
+  /// The words of a lease, or `nil` for a vacant port.
   static func words(
     _ lease: Lease?, port: UInt16, boot: UInt64
   ) -> SIMD4<UInt64> {

@@ -1,23 +1,23 @@
 import SystemPackage
 
-/// What has to stand in a ledger's file, in memory, so that it can be put back
-/// whatever others do to the file.
+/// The content that a ledger's file must have, in memory, so that the file can be
+/// repaired whatever others do to it.
 ///
-/// Pages in which nothing stands take no memory.
+/// Empty pages take no memory.
 struct LedgerImage: ~Copyable {
-  /// By their places in the file; `nil` for zeros.
+  /// The pages of the file, in order; `nil` for zeros.
   private var pages: [UnsafeMutableRawBufferPointer?]
   private let buffer = Self.newPage()
 
   static let pageSize = 4096
 
-  /// How many pages there are.
+  /// How many pages a ledger has.
   static let pageCount =
     (LedgerFormat.fileSize + pageSize - 1) / pageSize
 
-  /// Takes over what stands in a file.
+  /// Reads the content of a file.
   ///
-  /// - Throws: What reading it says.
+  /// - Throws: The error of pread(2).
   init(of file: LedgerFile) throws(Errno) {
     pages = Array(repeating: nil, count: Self.pageCount)
     for number in 0..<Self.pageCount {
@@ -46,7 +46,7 @@ struct LedgerImage: ~Copyable {
     return page
   }
 
-  /// The words that stand for a port.
+  /// The words of a port's record.
   subscript(port: UInt16) -> SIMD4<UInt64> {
     get {
       let (number, offset) = Self.place(of: port)
@@ -69,7 +69,7 @@ struct LedgerImage: ~Copyable {
   /// Writes the records of some ports, with one call for each run of ports whose
   /// records are in the same page.
   ///
-  /// - Throws: What writing says; some records may be written then.
+  /// - Throws: The error of pwrite(2); some records may be written then.
   mutating func write(
     _ ports: [UInt16], to file: LedgerFile
   ) throws(Errno) {
@@ -87,20 +87,20 @@ struct LedgerImage: ~Copyable {
     }
   }
 
-  /// Writes all records to a file that has none.
+  /// Writes all records to a new file.
   ///
-  /// - Throws: What writing says.
+  /// - Throws: The error of pwrite(2).
   mutating func write(to file: LedgerFile) throws(Errno) {
     for number in pages.indices where pages[number] != nil {
       try write(Self.records(inPage: number), ofPage: number, to: file)
     }
   }
 
-  /// Puts a page of the file right if something else stands in it.
+  /// Repairs the records in a page of the file.
   ///
-  /// - Returns: Whether that was so.
-  /// - Throws: What reading or writing says.
-  mutating func mend(
+  /// - Returns: Whether any were wrong.
+  /// - Throws: The error of a read or write.
+  mutating func repair(
     page number: Int, of file: LedgerFile
   ) throws(Errno) -> Bool {
     try file.readPage(number, into: buffer)
@@ -117,7 +117,7 @@ struct LedgerImage: ~Copyable {
     return !isIntact
   }
 
-  /// The bytes of a page that are records.
+  /// The range of a page's bytes that contains records.
   private static func records(inPage number: Int) -> Range<Int> {
     let start = number * pageSize
     let end = min(LedgerFormat.fileSize - start, pageSize)

@@ -1,22 +1,22 @@
 package import HostSystem
 import SystemPackage
 
-/// Where a ledger is.
+/// The location of a ledger.
 package struct LedgerLocation: Hashable, Sendable {
   /// The file.
   package let path: String
-  /// The directory of this user's that the file is in; `nil` where the user
-  /// named the file and its directory is the user's business.
+  /// The user's own directory that contains the file; `nil` if the user named the
+  /// file.
   let privateDirectory: String?
-  /// The better directory that could not be used, if there was one.
+  /// The preferred parent directory, if it could not be used.
   let unusable: String?
 
-  /// Whether it is the one place for a user, and not a file that was named.
+  /// Whether it is the user's default location, and not a named file.
   var isPrivate: Bool { privateDirectory != nil }
 
   /// A file that the user named.
   ///
-  /// - Throws: `relativePath`.
+  /// - Throws: ``LedgerProblem/relativePath``.
   package init(namedByUser path: String) throws(LeasingError) {
     guard path.hasPrefix("/") else {
       throw .ledger(.relativePath, path: path)
@@ -26,24 +26,24 @@ package struct LedgerLocation: Hashable, Sendable {
     unusable = nil
   }
 
-  /// The ledger of a server: one for an address, in a directory.
+  /// The ledger of a server at an address, in a directory.
   ///
   /// - Parameters:
   ///   - address: The server's address.
-  ///   - directory: An existing directory that is the server's own.
+  ///   - directory: An existing directory of the server.
   package init(ofServerAt address: UnixAddress, in directory: String) {
     path = "\(directory)/\(Self.name(ofServerAt: address))"
     privateDirectory = nil
     unusable = nil
   }
 
-  /// The ledger of a server: one for an address, where a user's ledgers are.
+  /// The ledger of a server at an address, in the directory of a user's ledgers.
   ///
   /// - Parameters:
   ///   - address: The server's address.
   ///   - user: The server's user.
   ///   - context: As for ``init(ofUser:context:parents:)``.
-  /// - Throws: As that.
+  /// - Throws: The same errors.
   package init(
     ofServerAt address: UnixAddress, user: UInt32, context: LedgerContext
   ) throws(LeasingError) {
@@ -59,10 +59,10 @@ package struct LedgerLocation: Hashable, Sendable {
     unusable = other.unusable
   }
 
-  /// The pid namespace in the name of a ledger that processes share.
+  /// The pid namespace in the file name of a user's ledger.
   ///
   /// - Parameter name: The name of a file.
-  /// - Returns: `nil` where it is not such a name.
+  /// - Returns: `nil` if it is not the name of a user's ledger.
   static func processNamespace(inName name: String) -> Namespace? {
     let parts = name.split(separator: "-", omittingEmptySubsequences: false)
     guard 3...4 ~= parts.count, parts[0] == "ledger",
@@ -79,8 +79,7 @@ package struct LedgerLocation: Hashable, Sendable {
     part.hasPrefix(kind) ? UInt32(part.dropFirst(kind.count)) : nil
   }
 
-  /// A file's name for an address: what can be read of it, and a number that
-  /// tells it from the others.
+  /// The file name for an address: its readable part, and its hash.
   private static func name(ofServerAt address: UnixAddress) -> String {
     let text = address.isAbstract ? address.text : absolutePath(address.text)
     let readable = text.unicodeScalars.map { scalar in
@@ -89,8 +88,7 @@ package struct LedgerLocation: Hashable, Sendable {
       default: "-" as Character
       }
     }
-    // FNV-1a: it need not withstand anybody, for whoever chooses the address
-    // chooses the file as well.
+    // FNV-1a need not resist attacks: who chooses the address also chooses the file.
     var number: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in text.utf8 {
       number = (number ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
@@ -99,19 +97,19 @@ package struct LedgerLocation: Hashable, Sendable {
       + String(number, radix: 16)
   }
 
-  /// The one place for a user, whatever the environment says.
+  /// The default location for a user, independent of the environment.
   ///
-  /// The directory is made if it has to be. The next parent is tried only
-  /// where one is missing or cannot be written to, which is so for all
-  /// of the user's processes; where something is in the way, that is an
-  /// error, for otherwise whoever put it there could part the user's
+  /// The directory is created if necessary. The next parent is tried only if one is
+  /// missing or not writable, which is then so for all of the user's processes. An
+  /// obstacle is an error: otherwise, whoever put it there could split the user's
   /// processes into two groups that do not know of each other.
   ///
   /// - Parameters:
   ///   - user: The user.
-  ///   - context: Its namespaces become part of the file's name.
-  ///   - parents: Where the directory may be, the best first.
-  /// - Throws: `noPlace`, or what is in the way.
+  ///   - context: Its namespaces become part of the file name.
+  ///   - parents: The directories that may contain the user's directory, the
+  ///     preferred one first.
+  /// - Throws: ``LedgerProblem/noPlace``, or the problem with the directory.
   package init(
     ofUser user: UInt32, context: LedgerContext,
     parents: [String] = ["/dev/shm", "/tmp"]
@@ -137,7 +135,9 @@ package struct LedgerLocation: Hashable, Sendable {
     throw .ledger(.noPlace, path: parents.joined(separator: " nor in "))
   }
 
-  /// - Returns: Whether there can be such a directory.
+  /// Creates or checks a user's directory.
+  ///
+  /// - Returns: Whether the parent can be used.
   private static func prepare(
     _ directory: String, for user: UInt32
   ) throws(LeasingError) -> Bool {
@@ -172,7 +172,7 @@ package struct LedgerLocation: Hashable, Sendable {
     return true
   }
 
-  /// Makes the directory again if it was removed.
+  /// Creates the directory again if it was removed.
   func restoreDirectory() throws(LeasingError) {
     guard let privateDirectory else { return }
     guard try Self.prepare(privateDirectory, for: effectiveUserID()) else {

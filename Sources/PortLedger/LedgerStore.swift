@@ -2,12 +2,12 @@ import HostSystem
 import PortLeasing
 import SystemPackage
 
-/// Where a ledger is, and how its file is opened, made, and put right.
+/// Opens, creates, and repairs the file of a ledger.
 struct LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
-  /// Whether a file that the user named and that never was a ledger is an error,
-  /// and not set aside.
+  /// Whether a named file that never was a ledger is an error, instead of being set
+  /// aside.
   private let sparesForeignFiles: Bool
   private let warn: @Sendable (LedgerWarning) -> Void
 
@@ -22,11 +22,11 @@ struct LedgerStore: Sendable {
     self.warn = warn
   }
 
-  /// Opens the file, or makes it.
+  /// Opens the file, or creates it.
   ///
-  /// - Parameter wasMade: Called where it was not there.
-  /// - Returns: The file, which is not locked.
-  /// - Throws: Why it can be neither opened nor made.
+  /// - Parameter wasMade: Called after the file was created.
+  /// - Returns: The file, not locked.
+  /// - Throws: Why it can be neither opened nor created.
   func open(
     wasMade: () -> Void = {}
   ) throws(LeasingError) -> LedgerFile {
@@ -50,10 +50,9 @@ struct LedgerStore: Sendable {
     throw problem(.unstable)
   }
 
-  /// Removes the file if nobody has it locked and nobody alive has a lease in
-  /// it.
+  /// Removes the file if it is not locked and contains no lease of a live process.
   ///
-  /// What is no whole ledger of this machine's namespaces is left alone.
+  /// Anything but a complete ledger of these namespaces is left alone.
   func removeIfStale() {
     guard
       let file = try? LedgerFile(
@@ -65,21 +64,21 @@ struct LedgerStore: Sendable {
       status.deviceID == file.device, status.inode == file.inode
     else { return }
     if header.context.boot == context.boot, mayBeNeeded(file) { return }
-    // A server that opens it in this moment finds, once it has the lock, that
-    // the path names it no longer.
+    // A server that has just opened it notices, once it has the lock, that the path
+    // no longer names it.
     try? removeFile(location.path)
   }
 
-  /// Removes the ledgers beside this one that no process can need any more, because
-  /// their pid namespace is gone, or nobody alive in this one has a port in them.
+  /// Removes the ledgers in the same directory that no process needs: their pid
+  /// namespace no longer exists, or no live process has a port in them.
   ///
-  /// What cannot be told stays.
+  /// If that is not certain, a ledger stays.
   func removeAbandonedLedgers() {
     guard let directory = location.privateDirectory,
       let names = try? fileNames(in: directory)
     else { return }
     let own = FilePath(location.path).lastComponent?.string
-    // The rest is for the next time.
+    // The next call removes the rest.
     for name in names.filter({ $0 != own }).prefix(200) {
       guard let namespace = LedgerLocation.processNamespace(inName: name) else {
         continue
@@ -96,7 +95,7 @@ struct LedgerStore: Sendable {
       let status = try? Stat(path, followTargetSymlink: false),
       status.deviceID == file.device, status.inode == file.inode
     else { return }
-    // While it is locked, nobody can write a lease into it.
+    // Nobody can write a lease while the file is locked.
     if namespace == context.process {
       guard let words = try? file.headerWords(),
         let header = LedgerHeader(words), header.context.boot == context.boot,
@@ -110,8 +109,8 @@ struct LedgerStore: Sendable {
     try? removeFile(path)
   }
 
-  /// Whether a ledger has leases of living processes, or records that may be
-  /// some.
+  /// Whether a ledger contains leases of live processes, or damaged records, which
+  /// may be such leases.
   func mayBeNeeded(_ file: LedgerFile) -> Bool {
     for port in 1...UInt16.max {
       switch try? file.record(of: port) {
@@ -123,10 +122,10 @@ struct LedgerStore: Sendable {
     return false
   }
 
-  /// Looks whether a locked file is the ledger, and mends it.
+  /// Checks that a locked file is the ledger, and repairs it.
   ///
-  /// - Returns: The header, or `nil` where the path names another file by now,
-  ///   which is to be opened.
+  /// - Returns: The header, or `nil` if the path now names another file, which must
+  ///   be opened instead.
   func verify(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader? {
     let status: Stat
     do {
@@ -135,7 +134,7 @@ struct LedgerStore: Sendable {
       guard error == .noSuchFileOrDirectory else {
         throw problem(.system(error))
       }
-      // Somebody removed it. What we still have of it goes into the next one.
+      // It was removed. Its leases are copied to a new one.
       try makeFile { new throws(Errno) in
         _ = try file.copyLeases(to: new)
       } place: { temporary throws(Errno) in
@@ -148,18 +147,18 @@ struct LedgerStore: Sendable {
     }
     guard status.type == .regular else { throw problem(.notAFile) }
     guard status.linkCount == 1 else { throw problem(.hardLinks) }
-    return try mend(file, of: Int(status.size))
+    return try repair(file, of: Int(status.size))
   }
 
-  /// Puts right what is wrong with a locked file's content.
+  /// Repairs the content of a locked file.
   ///
-  /// - Returns: The header, or `nil` where the file was set aside.
-  private func mend(
+  /// - Returns: The header, or `nil` if the file was set aside.
+  private func repair(
     _ file: LedgerFile, of size: Int
   ) throws(LeasingError) -> LedgerHeader? {
     if size == 0 {
-      // A file that the user has made for us is empty, too; one that we know,
-      // or that is in our own place, was not.
+      // An empty file may be one that the user has just created. One that was known as
+      // a ledger, or is in the default location, was truncated.
       if file.isVerified || location.isPrivate {
         warn(.truncated(path: location.path))
       }
@@ -173,7 +172,7 @@ struct LedgerStore: Sendable {
       try setAside(file)
       return nil
     }
-    // Nobody who held a port then is alive now.
+    // No holder of an earlier boot is alive.
     if header.context.boot != context.boot { return try begin(file) }
     guard header.context == context else { throw problem(.otherNamespace) }
     if size < LedgerFormat.fileSize {
@@ -196,8 +195,8 @@ struct LedgerStore: Sendable {
     return header
   }
 
-  /// Renames a file that is no ledger of ours and puts a new ledger in its
-  /// place, with the leases that can still be read.
+  /// Renames a damaged file, and replaces it with a new ledger that contains the
+  /// leases that can be read.
   private func setAside(_ file: LedgerFile) throws(LeasingError) {
     var newPath = ""
     var leases = 0
@@ -214,21 +213,21 @@ struct LedgerStore: Sendable {
           if number == 1000 { throw .noSpace }
         }
       }
-      // Whoever opens the path finds one file or the other.
+      // The path always names one file or the other.
       try exchangeFiles(newPath, location.path)
     }
     warn(.setAside(path: location.path, newPath: newPath, leases: leases))
   }
 
-  /// Makes a ledger and lets `place` give it its name, so that nobody ever
-  /// opens half of one.
+  /// Creates a complete ledger under a temporary name, which `place` changes, so that
+  /// nobody opens an incomplete one.
   ///
   /// - Parameters:
-  ///   - fill: Writes what it is to have from the beginning.
-  ///   - place: Renames the file; that its new name is taken by somebody who
-  ///     was faster is no error.
+  ///   - fill: Writes its initial records.
+  ///   - place: Renames the file. `Errno.fileExists` is ignored: another process was
+  ///     faster.
   /// - Returns: The file.
-  /// - Throws: Why the file cannot be made.
+  /// - Throws: Why the file cannot be created.
   @discardableResult
   func makeFile(
     filling fill: (LedgerFile) throws(Errno) -> Void = { _ in },
@@ -237,7 +236,7 @@ struct LedgerStore: Sendable {
     try location.restoreDirectory()
     let temporary = "\(location.path).new-\(currentThreadID())"
     return try step { () throws(Errno) in
-      // One that a thread with our number left when it was killed.
+      // A killed thread with the same number may have left one.
       try removeFile(temporary)
       let file = try LedgerFile(File(creating: temporary), boot: context.boot)
       do throws(Errno) {
@@ -252,7 +251,7 @@ struct LedgerStore: Sendable {
     }
   }
 
-  /// Says which ledger a system's error is about.
+  /// Converts a system error to an error of this ledger.
   func step<Result: ~Copyable>(
     _ body: () throws(Errno) -> Result
   ) throws(LeasingError) -> Result {
@@ -267,7 +266,7 @@ struct LedgerStore: Sendable {
     .ledger(problem, path: location.path)
   }
 
-  /// What is wrong where another process has the file locked.
+  /// The error for a file that another process has locked.
   var locked: LeasingError {
     problem(.locked(by: (try? Stat(location.path)).flatMap(lockHolder)))
   }

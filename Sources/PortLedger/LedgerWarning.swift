@@ -1,4 +1,4 @@
-/// What was wrong with a ledger and has been put right.
+/// A problem with a ledger that was repaired, or that its user should know.
 package enum LedgerWarning: Hashable, Sendable {
   /// The file was no ledger, or one of another version.
   ///
@@ -17,17 +17,17 @@ extension LedgerWarning: CustomStringConvertible {
     switch self {
     case .setAside(let path, let newPath, let leases):
       "the ledger '\(path)' was damaged or of another version; it was renamed "
-        + "to '\(newPath)', and a new one has the \(leases) leases that could "
-        + "be read, so a port leased before may be given out again"
+        + "to '\(newPath)', and the \(leases) leases that could be read were copied "
+        + "to a new ledger; a port whose lease was lost may be leased again"
     case .truncated(let path):
-      "the ledger '\(path)' was cut short; it was mended, and ports whose "
-        + "leases are lost are given out last"
+      "the ledger '\(path)' was cut short; it was repaired, and ports whose "
+        + "leases were lost are leased last"
     case .overlong(let path):
-      "the ledger '\(path)' was too long; what stood behind it was cut off"
+      "the ledger '\(path)' was too long; the excess was cut off"
     case .elsewhere(let path, let unusable):
       "the ledger is '\(path)', because \(unusable) is missing or cannot be written "
-        + "to; processes that can use \(unusable) do not see its leases, so name one "
-        + "file for all in PORTPICKER_LEDGER"
+        + "to; processes that can use \(unusable) do not see its leases; set "
+        + "PORTPICKER_LEDGER to one file for all of them"
     }
   }
 }

@@ -1,21 +1,24 @@
 import HostSystem
 package import PortLeasing
 
-/// How port servers in one network namespace show each other which ports they
-/// lease: by the name of an ``AbstractMarker``,
+/// The pool of a port server, as shown to others in its network namespace.
+///
+/// It is the name of an ``AbstractMarker``,
 /// `portserver-pool/PID-NAMESPACE/PID/15000-24999`.
 package struct PoolMarker: Hashable, Sendable {
   private static let prefix = "portserver-pool/"
 
-  /// The pid namespace that the server is in; 0 where it does not know.
+  /// The server's pid namespace; 0 if it is unknown.
   package let namespace: UInt32
-  /// The server's pid in there.
+  /// The server's pid in that namespace.
   package let pid: Int32
-  /// The ports that it leases; of a pool with many ranges, whatever lies between
-  /// the first and the last port.
+  /// The ports that it leases.
+  ///
+  /// For a pool with too many ranges for a name, it is the range from the first
+  /// port to the last.
   package let pool: PortPool
 
-  /// What this process shows where it leases the ports of a pool.
+  /// The marker of this process for a pool.
   package init(of pool: PortPool) {
     namespace = (try? Namespace.process().identifier) ?? 0
     pid = currentPID()
@@ -25,7 +28,7 @@ package struct PoolMarker: Hashable, Sendable {
       length <= UnixAddress.maximumLength ? pool : PortPool([pool.bounds])
   }
 
-  /// Reads a name; `nil` where it is none.
+  /// Parses a name; `nil` if it is invalid.
   package init?(parsing name: String) {
     let parts = name.split(
       separator: "/", omittingEmptySubsequences: false)
@@ -43,15 +46,14 @@ package struct PoolMarker: Hashable, Sendable {
     Self.prefix + "\(namespace)/\(pid)/\(pool)"
   }
 
-  /// The servers that show their pools in this network namespace, this process
-  /// among them if it does.
+  /// The markers of all servers in this network namespace, including this process.
   package static func all() -> [PoolMarker] {
     let names = (try? AbstractMarker.names(beginningWith: prefix)) ?? []
     return names.compactMap { PoolMarker(parsing: $0) }
       .sorted { ($0.pid, $0.namespace) < ($1.pid, $1.namespace) }
   }
 
-  /// The server's pid, and where it stands if that is elsewhere.
+  /// The server's pid, for messages, and whether it is in another pid namespace.
   package var process: String {
     namespace == (try? Namespace.process().identifier)
       ? "process \(pid)" : "process \(pid) of another pid namespace"

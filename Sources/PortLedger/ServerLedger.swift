@@ -2,37 +2,40 @@ import HostSystem
 package import PortLeasing
 import SystemPackage
 
-/// The file in which a port server writes its leases down, so that they outlive
-/// it.
+/// The file that records the leases of a port server, so that they outlive it.
 ///
-/// It has the format of every ``Ledger``, but its lock is held for life: a second
-/// server cannot have the same leases. What stands in it is read once, at the
-/// start; from then on the server knows better.
+/// It has the format of a ``Ledger``, but the server holds its lock until it exits, so
+/// that no other server has the same leases. The file is read once, at the start. From
+/// then on, the server's memory is authoritative.
 package final class ServerLedger {
   private let store: LedgerStore
   private var file: LedgerFile
   private var image: LedgerImage
-  /// The page that is looked after next.
+  /// The page that the next repair starts with.
   private var nextPage = 0
 
-  /// How many pages are looked after at a time.
+  /// How many pages a repair checks.
   private static let pageBatch = 64
 
-  /// What a ledger had when it was opened.
+  /// The content of a ledger when it was opened.
   package struct Contents: Sendable {
-    /// The leases by port; their holders may have ended.
+    /// The leases, by port.
+    ///
+    /// Their holders may have ended.
     package var leases: [(port: UInt16, lease: Lease)] = []
-    /// Ports whose records are damaged: they may have been leased.
+    /// Ports whose records are damaged.
+    ///
+    /// They may have been leased.
     package var damaged: [UInt16] = []
   }
 
-  /// Opens a ledger, or begins one, and locks it.
+  /// Opens a ledger, or creates it, and locks it.
   ///
   /// - Parameters:
   ///   - location: Where it is.
-  ///   - context: What gives its content its meaning.
-  ///   - warn: Told of what was put right.
-  /// - Throws: Why it cannot be used: `locked` where another server has it.
+  ///   - context: The boot and the namespaces that its content belongs to.
+  ///   - warn: Called with every repair.
+  /// - Throws: Why it cannot be used; `locked` if another server uses it.
   package init(
     at location: LedgerLocation, context: LedgerContext,
     warn: @escaping @Sendable (LedgerWarning) -> Void
@@ -48,7 +51,7 @@ package final class ServerLedger {
 
   package var path: String { store.location.path }
 
-  /// What the ledger has on a pool's ports.
+  /// The content for the ports of a pool.
   package func contents(of pool: PortPool) -> Contents {
     var contents = Contents()
     for range in pool.ranges {
@@ -63,11 +66,11 @@ package final class ServerLedger {
     return contents
   }
 
-  /// Writes down the lease of ports; `nil` for none.
+  /// Records the lease of ports; `nil` for none.
   ///
-  /// It survives a `SIGKILL` from the moment this returns.
+  /// When this returns, the record survives a `SIGKILL`.
   ///
-  /// - Throws: What writing says; some of the leases may be written down then.
+  /// - Throws: Why it cannot be written; some of the ports may be recorded then.
   package func write(
     _ lease: Lease?, for ports: [UInt16]
   ) throws(LeasingError) {
@@ -75,43 +78,41 @@ package final class ServerLedger {
     try store.step { () throws(Errno) in try image.write(ports, to: file) }
   }
 
-  /// What looking after a ledger has come to.
+  /// The result of ``repair()``.
   package enum Repair {
-    /// All that was looked at is as it should be.
+    /// Nothing was wrong.
     case intact
-    /// Some records were put right, which others had changed.
+    /// Records that others had changed were repaired.
     case repaired
-    /// The file was made anew, for others had removed, replaced or cut it.
+    /// The file was created again, because it was removed, replaced or truncated.
     case recreated
   }
 
-  /// Puts right what others have done to the file.
+  /// Repairs what others have done to the file.
   ///
-  /// What stood in it is known: also leases of ports that are not in the pool any
-  /// more, and which records were damaged. Of the records, some are looked at each
-  /// time; all of them after eight times.
+  /// That includes leases of ports that are no longer in the pool, and marks of damage.
+  /// Each call checks 64 pages; nine calls check all of them.
   ///
-  /// - Throws: Why it cannot be put right. The server has its leases all the same,
-  ///   until it ends.
+  /// - Throws: Why the file cannot be repaired. The server keeps its leases in memory.
   package func repair() throws(LeasingError) -> Repair {
     if !isInPlace {
-      try makeAnew()
+      try recreate()
       return .recreated
     }
-    var wasMended = false
+    var wasRepaired = false
     for _ in 0..<Self.pageBatch {
       do throws(Errno) {
-        if try image.mend(page: nextPage, of: file) { wasMended = true }
+        if try image.repair(page: nextPage, of: file) { wasRepaired = true }
       } catch {
         throw store.problem(.system(error))
       }
       nextPage = (nextPage + 1) % LedgerImage.pageCount
     }
-    return wasMended ? .repaired : .intact
+    return wasRepaired ? .repaired : .intact
   }
 
-  private func makeAnew() throws(LeasingError) {
-    // Another server may have begun one of its own there.
+  private func recreate() throws(LeasingError) {
+    // Another server may have created its own ledger there.
     if let other = try? LedgerFile(File(openingExisting: path), boot: 0),
       other.inode != file.inode || other.device != file.device,
       (try? other.lock(until: Deadline(after: .zero))) == false
@@ -129,23 +130,22 @@ package final class ServerLedger {
     }
   }
 
-  /// Removes the ledger of a server that ends, unless somebody alive has a port,
-  /// in its pool or in that of a server before it.
+  /// Removes the ledger of a server that ends, unless a live process has a port in it,
+  /// from this server or an earlier one.
   package func removeIfUnused() {
     if isInPlace, !store.mayBeNeeded(file) { try? removeFile(path) }
   }
 
-  /// Removes the ledgers beside this one that servers have left behind when they
-  /// were killed, and in which nobody alive has a port any more.
+  /// Removes the ledgers of killed servers in which no live process has a port.
   ///
-  /// Only where servers have one place for their ledgers; in a directory that
-  /// somebody named are other people's files.
+  /// This applies to the default directory only: a named directory may contain other
+  /// files.
   package func removeStaleLedgers() {
     guard let directory = store.location.privateDirectory,
       let names = try? fileNames(in: directory)
     else { return }
     let own = FilePath(path).lastComponent?.string
-    // The rest is for the next server.
+    // The next server removes the rest.
     for name in names.filter({ $0.hasPrefix("server-") && $0 != own }).prefix(
       50)
     {
@@ -156,7 +156,7 @@ package final class ServerLedger {
     }
   }
 
-  /// Whether the path names the open file, whole.
+  /// Whether the path names the open file, and the file is complete.
   private var isInPlace: Bool {
     guard let status = try? Stat(path, followTargetSymlink: false) else {
       return false
@@ -170,7 +170,7 @@ package final class ServerLedger {
   ) throws(LeasingError) -> LedgerFile {
     for _ in 0..<100 {
       let file = try store.open()
-      // A server that was killed in this moment has it until it is gone.
+      // A server that is being killed holds the lock until it is gone.
       let deadline = Deadline(after: .milliseconds(500))
       guard
         try store.step({ () throws(Errno) in try file.lock(until: deadline) })

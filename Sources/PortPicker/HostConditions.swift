@@ -65,8 +65,7 @@ final class HostConditions: LeaseConditions {
   func status(of port: UInt16) throws(Errno) -> PortStatus? {
     let quick = try keepIfFree(port)
     guard quick == .inUse else { return quick }
-    // If the kernel does not report its sockets, no port counts as lingering.
-    let census = census ?? (try? TCPSocketCensus()) ?? .unknown
+    let census = census ?? TCPSocketCensus()
     self.census = census
     guard try PortProbe.isLingering(port, by: census) else { return .inUse }
     if use == .none { return .lingering }

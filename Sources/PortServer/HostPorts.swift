@@ -33,8 +33,7 @@ final class HostPorts: PortConditions {
   private func currentCensus() -> TCPSocketCensus? {
     let now = nanosecondsSinceBoot()
     if now < nextAt { return now < takenAt + Self.validity ? census : nil }
-    // If the kernel does not tell, no port counts as lingering.
-    census = (try? TCPSocketCensus()) ?? .unknown
+    census = TCPSocketCensus()
     takenAt = nanosecondsSinceBoot()
     nextAt = takenAt + 19 * (takenAt - now)
     return census

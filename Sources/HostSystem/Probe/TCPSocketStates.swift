@@ -41,17 +41,24 @@ package struct TCPSocketStates: OptionSet, Sendable {
 /// The states that the TCP sockets of every port of this network namespace are in at
 /// one moment.
 ///
-/// To take it costs about a microsecond for each socket (sock_diag(7)), as it does to
-/// ask for one port: the kernel goes through all sockets that are bound and do
-/// nothing.
+/// A census takes about a microsecond for each socket (sock_diag(7)). A query for one
+/// port takes as long, because the kernel walks through all sockets that are bound and
+/// idle.
 package struct TCPSocketCensus: Sendable {
   /// By port.
-  private var states: [TCPSocketStates]
+  private let states: [TCPSocketStates]
 
   /// Takes a census.
   ///
-  /// - Throws: What the system says where socket diagnostics are not available.
-  package init() throws(Errno) {
+  /// If socket diagnostics are not available, as in some sandboxes, every port has
+  /// all states, so that no port counts as lingering.
+  package init() {
+    states =
+      (try? Self.readStates())
+      ?? Array(repeating: TCPSocketStates(rawValue: .max), count: 1 << 16)
+  }
+
+  private static func readStates() throws(Errno) -> [TCPSocketStates] {
     let diagnostics = try SocketDiagnostics()
     var states = [TCPSocketStates](repeating: [], count: 1 << 16)
     for family in [AF_INET, AF_INET6] {
@@ -60,16 +67,8 @@ package struct TCPSocketCensus: Sendable {
           .formUnion(TCPSocketStates(state: socket.idiag_state))
       }
     }
-    self.states = states
+    return states
   }
-
-  private init(states: [TCPSocketStates]) {
-    self.states = states
-  }
-
-  /// One that says of no port that it lingers.
-  package static let unknown = TCPSocketCensus(
-    states: Array(repeating: TCPSocketStates(rawValue: .max), count: 1 << 16))
 
   /// The states of the sockets of a port.
   package subscript(port: UInt16) -> TCPSocketStates { states[Int(port)] }

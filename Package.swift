@@ -108,7 +108,8 @@ let package = Package(
     .testTarget(
       name: "PortPickerTests",
       dependencies: [
-        "CTestSupport", "HostSystem", "PortPicker", "TestSupport",
+        "CTestSupport", "HostSystem", "PortPicker", "PortServerClient",
+        "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(

@@ -109,7 +109,7 @@ import Testing
 
     let server = try RunningServer(pool: "\(try unusedTestPort())")
     let leased = try #require(try server.lease(for: getpid()))
-    // It is free: nobody uses it yet.
+    // It is free: nothing uses it yet.
     let result = try check("--server", server.address, "\(leased)")
     #expect(result.status == 0)
     #expect(

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Who the port is for where nobody is named.
+/// The process that a port is for if none is named.
 @Suite(.alone) struct CommandSubstitutionTests {
   private let fixture: CommandFixture
 
@@ -39,7 +39,7 @@ import Testing
   func aSubshellThatEndsIsSaid(shell: String, script: String) throws {
     var script = script
     // In zsh, the subshell becomes the last program of the pipeline, and may have
-    // done so before anybody looks at it.
+    // done so before it is examined.
     if shell == "zsh" { script.replace(")", with: "; true)") }
     let errors = try errors(of: script, in: shell)
     #expect(

@@ -159,7 +159,7 @@ import Testing
     ).run()
     #expect(result.status == 1)
     #expect(result.errors.contains("No space left on device"))
-    // Nobody was told of the port, so nobody has it.
+    // The port was never printed, so it is not leased.
     let port = try unusedTestPort()
     for redirection in [">/dev/full", ""] {
       let result = try Command(

@@ -10,7 +10,7 @@ import Testing
     fixture = try CommandFixture()
   }
 
-  private func giveBack(_ arguments: [String]) throws -> Command.Result {
+  private func returnPorts(_ arguments: [String]) throws -> Command.Result {
     try fixture.portpicker(["return"] + arguments).run()
   }
 
@@ -19,7 +19,7 @@ import Testing
     let port = "\(try unusedTestPort())"
     for _ in 0..<2 {
       #expect(try fixture.ports("--pool", port, holder.pid) == [Int(port)])
-      let result = try giveBack([port])
+      let result = try returnPorts([port])
       #expect(result.status == 0)
       #expect(result.output == "" && result.errors == "")
     }
@@ -28,7 +28,7 @@ import Testing
   @Test func aPortGoesBackToTheServer() throws {
     let server = try RunningServer(pool: try unusedTestPool(2))
     let ports = try server.leaseAll().map { "\($0)" }
-    let result = try giveBack(["--server", server.address] + ports)
+    let result = try returnPorts(["--server", server.address] + ports)
     #expect(result.status == 0)
     #expect(result.output == "" && result.errors == "")
     #expect(try server.leaseAll().count == 2)
@@ -49,14 +49,14 @@ import Testing
 
   @Test func aPortThatNobodyHasIsSaid() throws {
     let (one, other) = (try unusedTestPort(), try unusedTestPort())
-    let result = try giveBack(["\(one)"])
+    let result = try returnPorts(["\(one)"])
     #expect(result.status == 1)
     #expect(
       result.errors
         == "portpicker: port \(one) is not leased; see portpicker "
         + "status\n")
     let leased = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
-    let both = try giveBack(["\(one)", "\(leased)", "\(other)"])
+    let both = try returnPorts(["\(one)", "\(leased)", "\(other)"])
     #expect(both.status == 1)
     #expect(
       both.errors.hasPrefix("portpicker: ports \(one), \(other) are not leased")
@@ -73,7 +73,7 @@ import Testing
     return process
   }
 
-  @Test func anothersPortIsGivenBackOnlyWhereThatIsMeant() throws {
+  @Test func anothersPortIsReturnedOnlyIfThatIsMeant() throws {
     let server = try RunningServer(pool: try unusedTestPool(2))
     let (other, holder) = (try stranger(), try HolderProcess())
     defer { other.end() }
@@ -88,21 +88,22 @@ import Testing
           source + (source.isEmpty ? ["--pool", pool] : []) + ["\(other.pid)"]
         ).run().output.dropLast()
         for scope in [[], ["--for", holder.pid]] {
-          let refused = try giveBack(source + scope + [String(own), "\(port)"])
+          let refused = try returnPorts(
+            source + scope + [String(own), "\(port)"])
           #expect(refused.status == 1)
           #expect(
             refused.errors
               == "portpicker: port \(port) belongs to process \(other.pid) "
               + "(sleep); use --for \(other.pid), or --force\n")
         }
-        let meant = try giveBack(source + way + ["\(port)"])
+        let meant = try returnPorts(source + way + ["\(port)"])
         #expect(meant.status == 0, "\(meant)")
-        #expect(try giveBack(source + way + ["\(port)"]).status == 1)
-        // Nothing else was given back.
-        #expect(try giveBack(source + ["\(own)"]).status == 0)
+        #expect(try returnPorts(source + way + ["\(port)"]).status == 1)
+        // Nothing else was returned.
+        #expect(try returnPorts(source + ["\(own)"]).status == 0)
       }
     }
-    #expect(try giveBack(["--for", "1", "--force", "80"]).status == 64)
+    #expect(try returnPorts(["--for", "1", "--force", "80"]).status == 64)
   }
 
   @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
@@ -121,7 +122,7 @@ import Testing
     ).run()
     #expect(result.output == "0\n", "\(result)")
     #expect(try server.leaseAll().count == 1)
-    // One outside of it is nobody whom it can speak for.
+    // It may not return ports of a process outside it.
     let port =
       "\(try #require(server.reply(to: "leases\n").split { "= ".contains($0) }.dropFirst().first))"
     let foreign = try Command(
@@ -159,7 +160,7 @@ import Testing
 
   @Test func anOldServerCannotTakePortsBack() throws {
     let server = try FakeServer(.slam)
-    let result = try giveBack([
+    let result = try returnPorts([
       "--server", server.address, "--require-server", "20000",
     ])
     #expect(result.status == 1)
@@ -172,7 +173,7 @@ import Testing
     ["--bogus", "80"],
   ])
   func whatMakesNoSenseIsSaid(arguments: [String]) throws {
-    let result = try giveBack(arguments)
+    let result = try returnPorts(arguments)
     #expect(result.status == 64)
     #expect(result.errors.hasPrefix("portpicker: "))
     #expect(result.errors.split(separator: "\n").count == 1, "\(result.errors)")

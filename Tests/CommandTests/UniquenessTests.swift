@@ -12,7 +12,7 @@ import Testing
     fixture = try CommandFixture()
   }
 
-  /// So many ports that nobody else uses, as `--pool` takes them.
+  /// That many unused ports, in the format of `--pool`.
   private static func pool(of count: Int) throws -> String {
     try (0..<count).map { _ in "\(try unusedTestPort())" }
       .joined(separator: ",")
@@ -65,7 +65,7 @@ import Testing
         let other = holders.withLock { $0.updateValue(holder, forKey: port) }
         if other != nil { violations.append(port) }
         if Bool.random() {
-          // Out of the table first: as long as it lives nobody gets its port.
+          // Out of the table first: while it lives, no other process gets its port.
           let victim = holders.withLock { holders in
             holders.keys.randomElement().flatMap {
               holders.removeValue(forKey: $0)

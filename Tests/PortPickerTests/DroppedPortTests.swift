@@ -3,7 +3,7 @@ import PortPicker
 import TestSupport
 import Testing
 
-/// Values that keep a port are dropped while nobody can take the port.
+/// Values that keep a port are dropped while the port cannot be returned.
 ///
 /// The lock, or the server, is free only once their `deinit` has returned. If that
 /// waited, it would wait until its timeout, and the port would not come back.
@@ -42,7 +42,7 @@ import Testing
         try #require(kill(server.process.pid, SIGSTOP) == 0)
         withExtendedLifetime((bound.port, held.port)) {}
       }
-      // It answers nobody until now.
+      // It did not answer until now.
       try #require(kill(server.process.pid, SIGCONT) == 0)
       try pickAllWhenReturned(2, options)
     }

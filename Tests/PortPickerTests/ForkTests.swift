@@ -48,7 +48,7 @@ import Testing
       let child = cts_fork()
       if child == 0 {
         endInAMinute()
-        // Its copies of the sockets are closed, and nothing is given back.
+        // Its copies of the sockets are closed, and nothing is returned.
         do { try bound.take()?.close() } catch { _exit(2) }
         _exit((try? pickUnusedPort(options: options) as Int) == nil ? 0 : 1)
       }
@@ -157,7 +157,7 @@ private func pickInTwoThreads(_ options: PickOptions) -> Bool {
   return successes.withLock { $0 } == 2
 }
 
-/// Binds a port and drops it, and picks it again when a thread has given it back.
+/// Binds a port, drops it, and picks it again when a thread has returned it.
 private func bindAndDrop(_ options: PickOptions) -> Int32 {
   endInAMinute()
   do { _ = try BoundPort(options: options) } catch { return 2 }

@@ -64,7 +64,7 @@ import Testing
     let range = try poolOfOne()
     let options = PickOptions(source: .ledger, pool: [range])
     do { _ = try BoundPort(options: options) }
-    // Its sockets are closed by now; the lease ends on another thread.
+    // Its sockets are closed; the lease ends on another thread.
     #expect(try isPortFree(range.lowerBound))
     try pickWhenReturned(options)
     do { _ = try HeldPort(options: options) }
@@ -104,7 +104,7 @@ import Testing
     #expect(try returnPort(port))
   }
 
-  @Test func aBoundPortIsGivenBackAfterItsScope() async throws {
+  @Test func aBoundPortIsReturnedAfterItsScope() async throws {
     let options = PickOptions(pool: [try poolOfOne()])
     let first = try withBoundPort(options: options) { bound in
       expectExhausted(options)
@@ -274,7 +274,7 @@ import Testing
     try returnPort(other)
   }
 
-  @Test func theyAreGivenBackAfterTheirScope() async throws {
+  @Test func theyAreReturnedAfterTheirScope() async throws {
     let options = PickOptions(pool: [try poolOfOne(), try poolOfOne()])
     for _ in 0..<2 {
       try withBoundPorts(count: 2, options: options) { bound in
@@ -344,8 +344,7 @@ import Testing
   }
 }
 
-/// Picks the only port of a pool as soon as it has been given back, and gives it
-/// back itself.
+/// Picks the only port of a pool as soon as it has been returned, and returns it.
 private func pickWhenReturned(_ options: PickOptions) throws {
   while true {
     do throws(PortPickerError) {

@@ -69,7 +69,7 @@ import Testing
     #expect(try !returnPort(70000))
   }
 
-  @Test func aPortIsGivenBackAfterItsScope() throws {
+  @Test func aPortIsReturnedAfterItsScope() throws {
     let pool = PickOptions(pool: try [poolOfOne()])
     let first = try withUnusedPort(options: pool) { $0 }
     #expect(throws: Errno.ioError) {
@@ -83,7 +83,7 @@ import Testing
     try returnPort(first)
   }
 
-  @Test func aPortIsGivenBackAfterItsAsyncScope() async throws {
+  @Test func aPortIsReturnedAfterItsAsyncScope() async throws {
     let pool = PickOptions(pool: try [poolOfOne()])
     let first = try await withUnusedPort(options: pool) { port in
       await Task.yield()

@@ -81,7 +81,7 @@ import Testing
 
   @Test func everythingTogetherTakesNoLongerThanItMay() async {
     await #expect(processExitsWith: .success) {
-      // One port comes, the next never does: the time is not counted anew.
+      // One port comes, the next never does: the time limit does not start again.
       let server = try FakeServer(.pieces(["23456\n"]), .silence)
       let options = PickOptions(
         source: .server(server.address), requiresServer: true,

@@ -89,7 +89,7 @@ import Testing
     }
   }
 
-  @Test func whatKeepsAPortGivesItBackToTheServer() async {
+  @Test func whatKeepsAPortReturnsItToTheServer() async {
     await #expect(processExitsWith: .success) {
       let server = try RunningServer(pool: try unusedTestPool(1))
       let options = PickOptions.from(server)
@@ -110,7 +110,7 @@ import Testing
     }
   }
 
-  @Test func itIsGivenBackFromATaskAsWell() async {
+  @Test func itIsReturnedFromATaskAsWell() async {
     await #expect(processExitsWith: .success) {
       let server = try RunningServer(pool: try unusedTestPool(1))
       for _ in 0..<3 {
@@ -142,7 +142,7 @@ import Testing
     }
   }
 
-  @Test func aPortThatIsAnothersByNowIsNotGivenBack() async {
+  @Test func aPortThatIsAnothersNowIsNotReturned() async {
     await #expect(processExitsWith: .success) {
       let server = try RunningServer(pool: try unusedTestPool(1))
       let (first, second) = (try HolderProcess(), try HolderProcess())
@@ -258,7 +258,7 @@ import Testing
 }
 
 extension PickOptions {
-  /// Ports from a server, and from nobody else.
+  /// Ports from a server, and from no other source.
   fileprivate static func from(_ server: RunningServer) -> PickOptions {
     PickOptions(source: .server(server.address), requiresServer: true)
   }

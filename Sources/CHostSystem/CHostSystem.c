@@ -71,7 +71,7 @@ int chs_start_thread(size_t stack_size, void *(*body)(void *), void *argument) {
   return error;
 }
 
-uint64_t chs_network_number(int socket) {
+uint64_t chs_netns_cookie(int socket) {
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
@@ -119,7 +119,7 @@ int chs_accept(int listener) {
   return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
-int chs_peer(int socket, pid_t *pid, uid_t *uid) {
+int chs_peer_credentials(int socket, pid_t *pid, uid_t *uid) {
   struct ucred peer;
   socklen_t size = sizeof peer;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return -1;
@@ -133,7 +133,7 @@ int chs_peer(int socket, pid_t *pid, uid_t *uid) {
 #define SO_PEERPIDFD 77
 #endif
 
-int chs_peer_process(int socket) {
+int chs_peer_pidfd(int socket) {
   int descriptor = -1;
   socklen_t size = sizeof descriptor;
   if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &descriptor, &size) != 0)

@@ -1,23 +1,23 @@
 package import SystemPackage
 
-/// A file descriptor that belongs to one owner and is closed with it.
+/// A file descriptor with one owner, closed when its owner is destroyed.
 ///
-/// Every descriptor of this project is close-on-exec from birth: the call that
-/// makes it says so, no second call has to.
+/// Every descriptor in this project is close-on-exec. The call that creates it
+/// sets the flag, so there is no moment without it.
 package struct Descriptor: ~Copyable, Sendable {
-  /// The number; it is valid for as long as this value lives.
+  /// The number, valid for as long as this value lives.
   package let raw: FileDescriptor
 
-  /// Takes over a descriptor that nobody else will close.
+  /// Takes ownership of a descriptor that nothing else closes.
   package init(owning raw: FileDescriptor) {
     self.raw = raw
   }
 
-  /// Takes over the descriptor that a system call returns.
+  /// Takes ownership of the descriptor that a system call returns.
   ///
-  /// Where a process was started with standard input, output or error closed,
-  /// the kernel gives out their numbers, and what is printed would end up in
-  /// whatever was opened next. Such a descriptor is moved out of the way.
+  /// If a process was started with standard input, output, or error closed, the
+  /// kernel reuses those numbers, and printed text would end up in whatever was
+  /// opened next. A descriptor with such a number is moved to a higher one.
   ///
   /// - Throws: The `errno` that the call set.
   package init(_ call: () -> Int32) throws(Errno) {
@@ -34,15 +34,14 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 
   deinit {
-    // close(2): the descriptor is gone whatever the call returns, so it is
-    // never repeated.
+    // close(2) frees the descriptor even if it fails, so it is never repeated.
     _ = Glibc.close(raw.rawValue)
   }
 
   /// Closes the descriptor now.
   package consuming func close() {}
 
-  /// Gives the descriptor up without closing it.
+  /// Gives up ownership without closing the descriptor.
   package consuming func release() -> FileDescriptor {
     let raw = self.raw
     discard self
@@ -50,18 +49,17 @@ package struct Descriptor: ~Copyable, Sendable {
   }
 }
 
-/// Whether there is something to read from a descriptor, or nobody is there any
-/// more to send it (poll(2)).
+/// Whether a descriptor has something to read, or its peer has hung up (poll(2)).
 func isReadable(_ descriptor: FileDescriptor) -> Bool {
   var events = pollfd(
     fd: descriptor.rawValue, events: Int16(POLLIN), revents: 0)
   return poll(&events, 1, 0) > 0
 }
 
-/// Waits until there is something to read from a descriptor, or nobody is there any
-/// more to send it (poll(2)).
+/// Waits until a descriptor has something to read, or its peer has hung up
+/// (poll(2)).
 ///
-/// - Returns: Whether that came before the deadline.
+/// - Returns: Whether that happened before the deadline.
 package func waitUntilReadable(
   _ descriptor: FileDescriptor, _ deadline: Deadline
 ) -> Bool {

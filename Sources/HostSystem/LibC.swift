@@ -1,2 +1,2 @@
-// The C library, for every file of this module and for those who import it.
+// The C library, for every file of this module and every module that imports it.
 @_exported public import Glibc

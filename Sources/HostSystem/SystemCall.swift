@@ -1,13 +1,12 @@
 package import SystemPackage
 
-/// Makes a system call and turns its failure into an `Errno`.
+/// Makes a system call and throws its failure as an `Errno`.
 ///
 /// - Parameters:
-///   - retrying: Whether a call that a signal interrupted (`EINTR`) is made
-///     again. Switch it off where the call has a time limit of its own that
-///     has to be worked out anew.
-///   - call: The call; -1 means that it failed and set `errno`.
-/// - Returns: What the call returned.
+///   - retrying: Whether to repeat a call that a signal interrupted (`EINTR`).
+///     Pass `false` if the call has a time limit that must be computed anew.
+///   - call: The call. A result of -1 means that it failed and set `errno`.
+/// - Returns: The call's result.
 /// - Throws: The `errno` that the call set.
 @discardableResult
 package func systemCall<Result: SignedInteger>(

@@ -48,7 +48,7 @@ package struct PoolMarker: Hashable, Sendable {
 
   /// The markers of all servers in this network namespace, including this process.
   package static func all() -> [PoolMarker] {
-    let names = (try? AbstractMarker.names(beginningWith: prefix)) ?? []
+    let names = (try? AbstractMarker.names(withPrefix: prefix)) ?? []
     return names.compactMap { PoolMarker(parsing: $0) }
       .sorted { ($0.pid, $0.namespace) < ($1.pid, $1.namespace) }
   }

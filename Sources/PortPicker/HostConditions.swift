@@ -49,7 +49,7 @@ final class HostConditions: LeaseConditions {
 
   /// Whether this thread is in another network namespace.
   var isElsewhere: Bool {
-    (seenNetwork ?? currentNetworkNumber()) != network
+    (seenNetwork ?? currentNetworkNamespaceCookie()) != network
   }
 
   func asker() throws(Errno) -> ProcessIdentity { try .current() }
@@ -113,7 +113,7 @@ final class HostConditions: LeaseConditions {
   /// Checks the network namespace of the first socket.
   private func checkNetwork(of sockets: borrowing PortSockets) throws(Errno) {
     if seenNetwork != nil { return }
-    seenNetwork = sockets.networkNumber
+    seenNetwork = sockets.networkNamespaceCookie
     if seenNetwork != network { throw .networkUnreachable }
   }
 }

@@ -26,7 +26,7 @@ extension Picker {
 
   /// The picker of this process for this thread's network namespace.
   package static func ofThisThread() -> Picker {
-    let network = currentNetworkNumber()
+    let network = currentNetworkNamespaceCookie()
     var latest = latest.load(ordering: .acquiring)
     while true {
       let first = latest?.takeUnretainedValue()

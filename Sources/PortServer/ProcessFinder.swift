@@ -146,7 +146,7 @@ final class ProcessFinder {
     do throws(Errno) {
       // If the client is alive, no other process has had its pid since. Older
       // kernels cannot tell.
-      let isAlive = try connection.peerLives
+      let isAlive = try connection.isPeerAlive
       guard isAlive ?? (peer.identity ?? found.identity == found.identity)
       else { return peer }
     } catch {

@@ -32,7 +32,7 @@ int chs_start_thread(size_t stack_size, void *(*body)(void *), void *argument);
 
 /// SO_NETNS_COOKIE: the number of the network namespace that a socket was made
 /// in; 0 where the kernel does not say.
-uint64_t chs_network_number(int socket);
+uint64_t chs_netns_cookie(int socket);
 
 /// tgkill(2).
 int chs_thread_signal(pid_t process, pid_t thread, int signal);
@@ -67,11 +67,11 @@ int chs_accept(int listener);
 /// SO_PEERCRED: the process on the other end of a unix socket, when it
 /// connected or listened, in this process's pid namespace (0 if it is not in
 /// it), and its effective user.
-int chs_peer(int socket, pid_t *pid, uid_t *uid);
+int chs_peer_credentials(int socket, pid_t *pid, uid_t *uid);
 
 /// SO_PEERPIDFD: a pidfd of that process (Linux 6.5; ENOPROTOOPT before). The
 /// descriptor is close-on-exec.
-int chs_peer_process(int socket);
+int chs_peer_pidfd(int socket);
 
 /// signalfd(2). The descriptor is close-on-exec and does not block.
 int chs_signal_open(const sigset_t *signals);

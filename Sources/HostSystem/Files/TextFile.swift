@@ -47,3 +47,18 @@ func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   }
   return bytes
 }
+
+/// The target of a symbolic link of the kernel's, such as `/proc/self` (readlink(2)).
+///
+/// - Throws: The error of readlink(2); `Errno.fileNameTooLong` if the target has 64
+///   bytes or more.
+func linkTarget(of path: String) throws(Errno) -> String {
+  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) {
+    buffer throws(Errno) in
+    guard let start = buffer.baseAddress else { throw .noMemory }
+    let count = try systemCall { readlink(path, start, buffer.count) }
+    guard count < buffer.count else { throw .fileNameTooLong }
+    return String(
+      decoding: UnsafeRawBufferPointer(buffer)[..<count], as: UTF8.self)
+  }
+}

@@ -1,18 +1,18 @@
 import CHostSystem
 package import SystemPackage
 
-/// Keeps sockets open in a process of its own after this one has exited.
+/// Starts a background process that keeps sockets open after this process exits.
 ///
-/// The process is in a session of its own and has none of our descriptors but
-/// the sockets, so that whoever reads our output through a pipe gets its end
-/// of file as soon as we exit.
+/// The new process has a session of its own and inherits only the sockets and a
+/// pidfd. A reader of this process's output therefore sees end-of-file as soon as
+/// this process exits.
 ///
 /// - Parameters:
-///   - sockets: The sockets to keep.
-///   - duration: How long, at most.
+///   - sockets: The sockets to keep open.
+///   - duration: How long to keep them, at most.
 ///   - holder: The process whose end also ends the hold.
-/// - Throws: What `fork(2)` says, or that the holder has gone
-///   (`Errno.noSuchProcess`).
+/// - Throws: The error of fork(2), or `Errno.noSuchProcess` if the holder has
+///   ended.
 package func holdInBackground(
   _ sockets: borrowing [FileDescriptor], for duration: Duration,
   whileAlive holder: Int32

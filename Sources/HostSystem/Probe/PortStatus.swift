@@ -1,26 +1,26 @@
 package import SystemPackage
 
-/// What the kernel says of a port, on TCP and UDP together and on every
-/// address of both IP families.
+/// The status of a port, on TCP and UDP together and on every address of both IP
+/// families.
 package enum PortStatus: Hashable, Sendable {
   /// Any program can bind the port, whatever socket options it sets.
   case free
-  /// Nothing but TIME_WAIT remnants of closed TCP connections is left on the
-  /// port, and a program that sets `SO_REUSEADDR` can bind it; another cannot
-  /// for up to a minute.
+  /// Only TIME_WAIT remnants of closed TCP connections are left on the port. A
+  /// program that sets `SO_REUSEADDR` can bind it; others cannot for up to a
+  /// minute.
   case lingering
-  /// A socket has the port, or remnants that no option passes over.
+  /// The port has a socket, or remnants that no option gets past.
   case inUse
   /// This process may not bind the port (`ip_unprivileged_port_start`).
   case denied
 }
 
 extension PortStatus {
-  /// What it says of a port that bind(2) has failed.
+  /// The status that a failed bind(2) shows.
   ///
-  /// - Parameter error: What it said.
-  /// - Throws: The error itself, where it says nothing of the port, but that
-  ///   the system is short of something.
+  /// - Parameter error: The error of bind(2).
+  /// - Throws: The error itself if it says nothing about the port, such as
+  ///   `Errno.tooManyOpenFiles`.
   package init(refusal error: Errno) throws(Errno) {
     switch error {
     case .addressInUse: self = .inUse

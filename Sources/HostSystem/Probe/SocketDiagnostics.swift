@@ -1,17 +1,14 @@
 import CHostSystem
 import SystemPackage
 
-/// What the kernel says of the sockets that have ports (sock_diag(7)).
+/// The kernel's socket diagnostics for sockets that have ports (sock_diag(7)).
 struct SocketDiagnostics: ~Copyable {
   private let netlink: Descriptor
 
-  /// - Throws: What `socket(2)` says, where socket diagnostics are not to be had.
+  /// - Throws: The error of socket(2) if socket diagnostics are not available.
   init() throws(Errno) {
-    netlink = try Descriptor {
-      socket(
-        AF_NETLINK, Int32(SOCK_RAW.rawValue | SOCK_CLOEXEC.rawValue),
-        NETLINK_SOCK_DIAG)
-    }
+    netlink = try Descriptor(
+      socket: AF_NETLINK, SOCK_RAW, protocol: NETLINK_SOCK_DIAG)
   }
 
   private struct Request {
@@ -19,14 +16,15 @@ struct SocketDiagnostics: ~Copyable {
     var body = inet_diag_req_v2()
   }
 
-  /// Asks for all sockets of a family and a protocol.
+  /// Lists all sockets of a family and a protocol.
   ///
   /// - Parameters:
   ///   - family: `AF_INET` or `AF_INET6`.
   ///   - transport: The protocol.
-  ///   - port: The local port that they have; `nil` for any.
-  ///   - body: Told of each.
-  /// - Throws: What the kernel says.
+  ///   - port: The local port of the sockets; `nil` for any port.
+  ///   - body: Called with each socket.
+  /// - Throws: The error of send(2) or recv(2), the error that the kernel replies
+  ///   with, or `Errno.ioError` if its reply is malformed.
   func dump(
     _ family: Int32, _ transport: TransportProtocol, port: UInt16?,
     _ body: (inet_diag_msg) -> Void
@@ -46,9 +44,8 @@ struct SocketDiagnostics: ~Copyable {
     var buffer = [UInt8](repeating: 0, count: 32_768)
     while true {
       let count = try systemCall { recv(netlink, &buffer, buffer.count, 0) }
-      // The kernel narrows connections and listeners down to the port that was
-      // asked for, but TCP sockets that are bound and do nothing it shows of
-      // every port.
+      // The kernel filters connections and listeners by port, but not TCP sockets
+      // that are bound and do nothing.
       let isLast = try Self.read(buffer[..<count]) { message in
         if port == nil || message.id.idiag_sport == port?.bigEndian {
           body(message)
@@ -58,9 +55,9 @@ struct SocketDiagnostics: ~Copyable {
     }
   }
 
-  /// Reads one datagram of answers.
+  /// Parses one datagram of the reply.
   ///
-  /// - Returns: Whether the dump ends with it.
+  /// - Returns: Whether it is the last.
   private static func read(
     _ datagram: ArraySlice<UInt8>, _ body: (inet_diag_msg) -> Void
   ) throws(Errno) -> Bool {
@@ -85,7 +82,7 @@ struct SocketDiagnostics: ~Copyable {
         }
         body(message.load(inet_diag_msg.self))
       }
-      // Messages begin at multiples of four bytes.
+      // Messages are aligned to four bytes.
       rest = rest.dropFirst((length + 3) & ~3)
     }
     return false
@@ -93,7 +90,7 @@ struct SocketDiagnostics: ~Copyable {
 }
 
 extension TransportProtocol {
-  /// Its number (protocols(5)).
+  /// The protocol's number (protocols(5)).
   fileprivate var number: UInt8 {
     switch self {
     case .tcp: UInt8(IPPROTO_TCP)
@@ -103,8 +100,9 @@ extension TransportProtocol {
 }
 
 extension ArraySlice<UInt8> {
-  /// The bytes at the front as a value of a C structure; there have to be
-  /// enough of them.
+  /// The first bytes as a value of a C structure.
+  ///
+  /// The slice must hold at least as many bytes as the structure.
   fileprivate func load<Value: BitwiseCopyable>(_ type: Value.Type) -> Value {
     withUnsafeBytes { $0.loadUnaligned(as: type) }
   }

@@ -1,41 +1,41 @@
 import CHostSystem
 package import SystemPackage
 
-/// A socket of this network namespace that has a local port.
+/// A socket in this network namespace that has a local port.
 package struct SocketEntry: Hashable, Sendable {
   package let transport: TransportProtocol
-  /// Its local address in numbers, such as `127.0.0.1` or `::`.
+  /// The local address in numeric form, such as `127.0.0.1` or `::`.
   package let address: String
-  /// Its local port.
+  /// The local port.
   package let port: UInt16
   package let state: SocketState
-  /// The user whose it is.
+  /// The user that owns the socket.
   package let user: UInt32
-  /// The number by which `/proc/PID/fd` names it; 0 for what is left of a closed
-  /// connection.
+  /// The number by which `/proc/PID/fd` names the socket; 0 for a TIME_WAIT
+  /// remnant.
   package let inode: UInt64
 }
 
-/// What a socket does.
+/// The state of a socket, for both protocols.
 package enum SocketState: String, Hashable, Sendable {
   /// It accepts connections.
   case listening
   /// It has a port and is not connected.
   case bound
-  /// It is, or is about to be, or was until now, one end of a connection.
+  /// It is one end of a connection that is being opened, open, or being closed.
   case connected
-  /// It is what is left of a connection that this end closed first.
+  /// It is the remnant of a connection that this end closed first.
   case timeWait = "time-wait"
 }
 
 /// The sockets of this network namespace.
 package enum SocketTable {
-  /// All sockets of TCP and UDP that have a port, of both families.
+  /// All TCP and UDP sockets of both families that have a port.
   ///
-  /// - Parameter ports: The ports that matter; `nil` for all.
-  /// - Returns: The sockets, by port.
-  /// - Throws: What the kernel says where neither socket diagnostics nor
-  ///   `/proc/net` is to be had.
+  /// - Parameter ports: The ports to list; `nil` for all.
+  /// - Returns: The sockets, sorted by port.
+  /// - Throws: The error of reading `/proc/net` if that and socket diagnostics are
+  ///   both not available.
   package static func sockets(
     onPorts ports: Set<UInt16>?
   ) throws(Errno) -> [SocketEntry] {
@@ -88,11 +88,11 @@ package enum SocketTable {
 }
 
 extension SocketState {
-  /// Reads the number of a state in `net/tcp_states.h`, which UDP uses as well.
+  /// The state with a number of `net/tcp_states.h`, which UDP uses as well.
   init(number: UInt8) {
     self =
       switch number {
-      // Closed, which UDP calls whatever is not connected, and bound (13).
+      // Closed, as UDP reports every socket without a peer, and bound (13).
       case 7, 13: .bound
       case 10: .listening
       case 6: .timeWait
@@ -114,11 +114,11 @@ extension SocketEntry {
       user: message.idiag_uid, inode: UInt64(message.idiag_inode))
   }
 
-  /// Reads a line of `/proc/net/tcp` or one of the files beside it
-  /// (proc_pid_net(5)); `nil` where it is none.
+  /// Parses a line of `/proc/net/tcp`, `tcp6`, `udp`, or `udp6` (proc_pid_net(5));
+  /// `nil` if it is malformed.
   ///
   /// `0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000
-  /// 1000 0 4242 …`: the address is in words of the machine's byte order.
+  /// 1000 0 4242 …`: the address is in 32-bit words of the machine's byte order.
   init?(parsing line: some StringProtocol, _ transport: TransportProtocol) {
     let fields = line.split(separator: " ")
     guard fields.count > 9 else { return nil }
@@ -143,12 +143,14 @@ extension SocketEntry {
   }
 }
 
-/// An address in numbers (inet_ntop(3)).
+/// An address in numeric form (inet_ntop(3)).
 private func addressText(_ words: [UInt32], isIPv6: Bool) -> String {
-  var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-  inet_ntop(
-    isIPv6 ? AF_INET6 : AF_INET, words, &text, socklen_t(text.count))
-  return String(
-    decoding: text.prefix { $0 != 0 }.map { UInt8(truncatingIfNeeded: $0) },
-    as: UTF8.self)
+  withUnsafeTemporaryAllocation(
+    of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)
+  ) { buffer in
+    inet_ntop(
+      isIPv6 ? AF_INET6 : AF_INET, words, buffer.baseAddress,
+      socklen_t(buffer.count)
+    ).map { String(cString: $0) } ?? ""
+  }
 }

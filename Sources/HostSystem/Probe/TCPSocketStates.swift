@@ -1,11 +1,11 @@
 import CHostSystem
 package import SystemPackage
 
-/// The states that the TCP sockets of a port are in, as the kernel's socket
-/// diagnostics say (sock_diag(7)).
+/// The states of the TCP sockets on a port, from the kernel's socket diagnostics
+/// (sock_diag(7)).
 ///
-/// Sockets that are bound and do nothing are among them from Linux 6.8 on;
-/// an older kernel does not show those.
+/// Sockets that are bound and do nothing are included since Linux 6.8. Older
+/// kernels do not list them.
 package struct TCPSocketStates: OptionSet, Sendable {
   package let rawValue: UInt16
 
@@ -13,17 +13,16 @@ package struct TCPSocketStates: OptionSet, Sendable {
     self.rawValue = rawValue
   }
 
-  /// The state whose number in `net/tcp_states.h` is 6.
+  /// TIME_WAIT, number 6 in `net/tcp_states.h`.
   package static let timeWait = TCPSocketStates(state: 6)
 
   fileprivate init(state: UInt8) {
     self.init(rawValue: state < 15 ? 1 << UInt16(state) : 1 << 15)
   }
 
-  /// The states of all sockets with this local port, of both families.
+  /// The states of all sockets of both families with this local port.
   ///
-  /// - Throws: What the system says where socket diagnostics are not to be
-  ///   had.
+  /// - Throws: The kernel's error if socket diagnostics are not available.
   package static func onPort(
     _ port: UInt16
   ) throws(Errno) -> TCPSocketStates {
@@ -38,14 +37,14 @@ package struct TCPSocketStates: OptionSet, Sendable {
   }
 }
 
-/// The states that the TCP sockets of every port of this network namespace are in at
-/// one moment.
+/// The states of the TCP sockets on every port of this network namespace, at one
+/// moment.
 ///
 /// A census takes about a microsecond for each socket (sock_diag(7)). A query for one
 /// port takes as long, because the kernel walks through all sockets that are bound and
 /// idle.
 package struct TCPSocketCensus: Sendable {
-  /// By port.
+  /// Indexed by port.
   private let states: [TCPSocketStates]
 
   /// Takes a census.
@@ -70,6 +69,6 @@ package struct TCPSocketCensus: Sendable {
     return states
   }
 
-  /// The states of the sockets of a port.
+  /// The states of the sockets on a port.
   package subscript(port: UInt16) -> TCPSocketStates { states[Int(port)] }
 }

@@ -1,37 +1,36 @@
 package import SystemPackage
 
-/// A name in the abstract namespace (unix(7)) that tells others something for as
-/// long as it is there, and is gone with its process however that ends.
+/// A name in the abstract namespace (unix(7)) that tells other processes
+/// something while it exists.
 ///
-/// Everybody who shares the network namespace sees it in `/proc/net/unix`, and may
-/// make such a name: it is no proof of anything.
+/// It ends with its process, however that ends.
+///
+/// All processes in the network namespace see the name in `/proc/net/unix`. Any of
+/// them may create such a name, so it proves nothing.
 package struct AbstractMarker: ~Copyable {
   private let socket: Descriptor
 
-  /// Makes the name that of a datagram socket, which receives nothing.
+  /// Binds the name to a datagram socket that receives nothing.
   ///
   /// - Parameter name: At most ``UnixAddress/maximumLength`` bytes.
-  /// - Throws: What `socket(2)` or `bind(2)` says: `Errno.addressInUse` where
-  ///   somebody has it; `Errno.invalidArgument` where it is no such name.
+  /// - Throws: The error of socket(2) or bind(2): `Errno.addressInUse` if the name
+  ///   is taken. `Errno.invalidArgument` if it is invalid.
   package init(_ name: String) throws(Errno) {
     guard let address = UnixAddress("@" + name) else { throw .invalidArgument }
-    let socket = try Descriptor {
-      Glibc.socket(
-        AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    }
+    let socket = try Descriptor(socket: AF_UNIX, SOCK_DGRAM)
     let number = socket.raw.rawValue
-    // What is sent there must not wait here for ever.
+    // Otherwise, datagrams sent to the name would queue up here.
     shutdown(number, Int32(SHUT_RD))
     try systemCall { address.withSocketAddress { bind(number, $0, $1) } }
     self.socket = socket
   }
 
   /// The names of datagram sockets in this network namespace that begin with a
-  /// text.
+  /// prefix.
   ///
-  /// - Throws: What reading `/proc/net/unix` says.
+  /// - Throws: The error of reading `/proc/net/unix`.
   package static func names(
-    beginningWith prefix: String
+    withPrefix prefix: String
   ) throws(Errno) -> [String] {
     let text = try readTextFile("/proc/net/unix", limit: 1 << 26)
     return text.split(separator: "\n").compactMap { line in

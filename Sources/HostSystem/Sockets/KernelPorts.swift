@@ -1,10 +1,10 @@
-/// The ports that the kernel treats in a way of its own, in this network
-/// namespace (ip(7), "/proc interfaces").
+/// The ports that the kernel's settings single out in this network namespace (ip(7),
+/// "/proc interfaces").
 package struct KernelPorts: Hashable, Sendable {
-  /// What `bind(0)` and outgoing connections take ports from
-  /// (`ip_local_port_range`), if there is such a range.
+  /// The range from which `bind(0)` and outgoing connections take ports
+  /// (`ip_local_port_range`); `nil` if there is none.
   package var ephemeral: ClosedRange<UInt16>?
-  /// What is left out of it (`ip_local_reserved_ports`).
+  /// The ports excluded from that range (`ip_local_reserved_ports`).
   package var reserved: [ClosedRange<UInt16>]
 
   package init(
@@ -14,16 +14,18 @@ package struct KernelPorts: Hashable, Sendable {
     self.reserved = reserved
   }
 
-  /// What this host says; a setting that cannot be read counts as the
-  /// kernel's default.
+  /// The settings of this host.
+  ///
+  /// A setting that cannot be read has the kernel's default.
   package static func current() -> KernelPorts {
     KernelPorts(
       portRange: setting("ip_local_port_range") ?? "32768 60999",
       reservedPorts: setting("ip_local_reserved_ports") ?? "")
   }
 
-  /// The first port that needs no privilege to be bound
-  /// (`ip_unprivileged_port_start`); the kernel's default if it cannot be read.
+  /// The first port that can be bound without privilege
+  /// (`ip_unprivileged_port_start`), or the kernel's default if the setting cannot
+  /// be read.
   package static func firstUnprivileged() -> UInt16 {
     setting("ip_unprivileged_port_start")?
       .split(whereSeparator: \.isWhitespace).first.flatMap { UInt16($0) }
@@ -34,7 +36,7 @@ package struct KernelPorts: Hashable, Sendable {
     try? readSetting("/proc/sys/net/ipv4/\(name)")
   }
 
-  /// Reads the settings as the kernel writes them: `32768\t60999\n` and
+  /// Parses the settings as the kernel writes them: `32768\t60999\n` and
   /// `8080,9000-9010\n`.
   package init(
     portRange: String, reservedPorts: String

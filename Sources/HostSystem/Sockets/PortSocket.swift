@@ -1,7 +1,6 @@
-import Synchronization
 package import SystemPackage
 
-/// Where a port is bound.
+/// The addresses on which a port is bound.
 package enum PortAddress: Sendable {
   /// Every address of both IP families.
   case any
@@ -9,12 +8,11 @@ package enum PortAddress: Sendable {
   case loopback
 }
 
-/// A socket bound to one port, on every address of both IP families unless
-/// another is wanted.
+/// A socket bound to one port, by default on every address of both IP families.
 ///
-/// It is an IPv6 socket that takes IPv4 too: bound to `::`, it conflicts with
-/// every socket on that port of either family, also with one on `127.0.0.1`
-/// alone. Where the kernel has no IPv6 it is an IPv4 socket.
+/// It is an IPv6 socket that also accepts IPv4. Bound to `::`, it conflicts with
+/// every socket on that port, of either family, including one on `127.0.0.1` only.
+/// If the kernel has no IPv6, it is an IPv4 socket.
 package struct PortSocket: ~Copyable, Sendable {
   package let descriptor: Descriptor
 
@@ -23,20 +21,18 @@ package struct PortSocket: ~Copyable, Sendable {
   /// - Parameters:
   ///   - port: The port; 0 lets the kernel choose one.
   ///   - transport: TCP or UDP.
-  ///   - address: Where.
-  ///   - reusingAddress: Whether `SO_REUSEADDR` is set (socket(7)). Without
-  ///     it, bind(2) fails if anything at all has the port.
-  /// - Throws: `Errno.addressInUse` where something has the port,
-  ///   `Errno.permissionDenied` where this process may not bind it, otherwise
-  ///   what the system is short of.
+  ///   - address: The addresses to bind.
+  ///   - reusingAddress: Whether to set `SO_REUSEADDR` (socket(7)). Without it,
+  ///     bind(2) fails if anything at all uses the port.
+  /// - Throws: `Errno.addressInUse` if the port is in use,
+  ///   `Errno.permissionDenied` if this process may not bind it, or an error that
+  ///   says nothing about the port, such as `Errno.tooManyOpenFiles`.
   package init(
     binding port: UInt16, _ transport: TransportProtocol,
     at address: PortAddress = .any, reusingAddress: Bool = false
   ) throws(Errno) {
     func bound(_ family: Int32) throws(Errno) -> Descriptor {
-      let descriptor = try Descriptor {
-        socket(family, transport.socketType | Int32(SOCK_CLOEXEC.rawValue), 0)
-      }
+      let descriptor = try Descriptor(socket: family, transport.socketType)
       if reusingAddress {
         try descriptor.setOption(SOL_SOCKET, SO_REUSEADDR, to: 1)
       }
@@ -64,11 +60,11 @@ package struct PortSocket: ~Copyable, Sendable {
 
   /// Sets `SO_REUSEADDR`.
   ///
-  /// On a socket that is already bound, and not listening, this lets others
-  /// that set it bind over this one from now on, while it still keeps the port
-  /// from everybody else. On one that listens already it lets nobody in, but
-  /// the connections that it accepts inherit it, so that their TIME_WAIT
-  /// remnants do not keep the port from the next server.
+  /// If the socket is bound and does not listen, sockets that also set the option
+  /// can then bind over it. It still keeps the port from all others. If the socket
+  /// listens, it still lets no other socket in, but the connections that it accepts
+  /// inherit the option, so that their TIME_WAIT remnants do not keep the next server
+  /// from the port.
   package func allowAddressReuse() throws(Errno) {
     try descriptor.setOption(SOL_SOCKET, SO_REUSEADDR, to: 1)
   }
@@ -78,14 +74,14 @@ package struct PortSocket: ~Copyable, Sendable {
     try systemCall { Glibc.listen(descriptor.raw.rawValue, backlog) }
   }
 
-  /// Gives the descriptor up without closing it.
+  /// Gives up ownership of the descriptor without closing it.
   package consuming func release() -> FileDescriptor {
     descriptor.release()
   }
 
-  /// The port, as the kernel has it (getsockname(2)).
+  /// The port that the socket is bound to (getsockname(2)).
   package func port() throws(Errno) -> UInt16 {
-    // The port stands at the same place in both families' addresses.
+    // The port has the same offset in the addresses of both families.
     var address = sockaddr_in6()
     var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
     try withUnsafeMutablePointer(to: &address) { pointer throws(Errno) in
@@ -101,7 +97,7 @@ package struct PortSocket: ~Copyable, Sendable {
 }
 
 extension Descriptor {
-  /// Binds a socket to a port, on every address of its family or the loopback
+  /// Binds a socket to a port, on every address of its family or on the loopback
   /// address of IPv4.
   fileprivate func bind(
     _ port: UInt16, _ family: Int32, _ place: PortAddress
@@ -119,25 +115,6 @@ extension Descriptor {
         address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
       }
       try bind(&address, MemoryLayout<sockaddr_in>.size)
-    }
-  }
-
-  private func bind(_ address: UnsafeRawPointer, _ size: Int) throws(Errno) {
-    _ = try systemCall {
-      Glibc.bind(
-        raw.rawValue, address.assumingMemoryBound(to: sockaddr.self),
-        socklen_t(size))
-    }
-  }
-
-  fileprivate func setOption(
-    _ level: Int32, _ name: Int32, to value: Int32
-  ) throws(Errno) {
-    var value = value
-    _ = try systemCall {
-      setsockopt(
-        raw.rawValue, level, name, &value,
-        socklen_t(MemoryLayout<Int32>.size))
     }
   }
 }

@@ -1,6 +1,6 @@
 package import SystemPackage
 
-/// A port's two sockets, TCP and UDP, bound together.
+/// The TCP and UDP sockets of a port.
 package struct PortSockets: ~Copyable, Sendable {
   package let port: UInt16
   package let tcp: PortSocket
@@ -8,14 +8,13 @@ package struct PortSockets: ~Copyable, Sendable {
 
   /// Binds a port that is free.
   ///
-  /// Neither socket sets `SO_REUSEADDR`, so that it works only where nothing
-  /// at all has the port, and any program could have bound it.
+  /// Neither socket sets `SO_REUSEADDR`. This succeeds only if nothing at all uses
+  /// the port, so that any program could have bound it.
   ///
   /// - Parameters:
   ///   - port: The port.
-  ///   - address: Where.
-  /// - Throws: `Errno.addressInUse`, `Errno.permissionDenied`, or what the
-  ///   system is short of.
+  ///   - address: The addresses to bind.
+  /// - Throws: See ``PortSocket/init(binding:_:at:reusingAddress:)``.
   package init(
     binding port: UInt16, at address: PortAddress = .any
   ) throws(Errno) {
@@ -24,14 +23,15 @@ package struct PortSockets: ~Copyable, Sendable {
     self.init(port: port, tcp: tcp, udp: udp)
   }
 
-  /// Binds a port over TIME_WAIT remnants, and over sockets that are bound
-  /// with `SO_REUSEADDR` and do nothing.
+  /// Binds a port over TIME_WAIT remnants, and over TCP sockets that are bound with
+  /// `SO_REUSEADDR` and do not listen.
   ///
   /// - Parameters:
   ///   - port: The port.
-  ///   - address: Where.
-  ///   - backlog: If given, the TCP socket listens.
-  /// - Throws: As ``init(binding:at:)``.
+  ///   - address: The addresses to bind.
+  ///   - backlog: If given, the TCP socket listens with this backlog.
+  /// - Throws: See ``init(binding:at:)``; `Errno.addressInUse` also if another socket
+  ///   listens.
   package init(
     reusing port: UInt16, at address: PortAddress = .any, backlog: Int32?
   ) throws(Errno) {
@@ -42,16 +42,16 @@ package struct PortSockets: ~Copyable, Sendable {
     self.init(port: port, tcp: tcp, udp: udp)
   }
 
-  /// The number of the network namespace that they were made in; see
-  /// ``currentNetworkNumber()``.
-  package var networkNumber: UInt64 {
-    HostSystem.networkNumber(of: tcp.descriptor.raw)
+  /// The cookie of the network namespace that they were created in; see
+  /// ``currentNetworkNamespaceCookie()``.
+  package var networkNamespaceCookie: UInt64 {
+    HostSystem.networkNamespaceCookie(of: tcp.descriptor.raw)
   }
 
-  /// Closes both.
+  /// Closes both sockets.
   package consuming func close() {}
 
-  /// Gives the descriptors up without closing them.
+  /// Gives up ownership of the descriptors without closing them.
   package consuming func release() -> (
     tcp: FileDescriptor, udp: FileDescriptor
   ) {

@@ -3,10 +3,10 @@ package enum TransportProtocol: String, Hashable, Sendable, CaseIterable {
   case tcp
   case udp
 
-  var socketType: Int32 {
+  var socketType: __socket_type {
     switch self {
-    case .tcp: Int32(SOCK_STREAM.rawValue)
-    case .udp: Int32(SOCK_DGRAM.rawValue)
+    case .tcp: SOCK_STREAM
+    case .udp: SOCK_DGRAM
     }
   }
 }

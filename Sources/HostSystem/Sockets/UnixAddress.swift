@@ -1,19 +1,19 @@
 import SystemPackage
 
-/// The address of a unix socket (unix(7)): a path, or, where the text begins
-/// with `@`, a name in the abstract namespace.
+/// The address of a Unix socket (unix(7)): a path, or, if the text begins with `@`,
+/// a name in the abstract namespace.
 package struct UnixAddress: Hashable, Sendable {
-  /// The text that the address was made from.
+  /// The text that the address was parsed from.
   package let text: String
 
-  /// How many bytes a path or a name may have: what `sun_path` holds, less
-  /// the zero byte that ends a path or begins an abstract name.
+  /// The length limit of a path or name, in bytes: the size of `sun_path`, less the
+  /// zero byte that ends a path or begins an abstract name.
   package static let maximumLength = 107
 
-  /// Reads an address.
+  /// Parses an address, which is never truncated.
   ///
-  /// - Returns: `nil` where the text is empty, too long, or holds a zero byte:
-  ///   an address is never cut.
+  /// - Returns: `nil` if the path or name is empty or too long, or contains a zero
+  ///   byte.
   package init?(_ text: String) {
     let name =
       text.utf8.first == UInt8(ascii: "@") ? text.dropFirst() : text[...]
@@ -24,13 +24,14 @@ package struct UnixAddress: Hashable, Sendable {
     self.text = text
   }
 
-  /// Whether it is a name in the abstract namespace, which has no permissions
-  /// and ends with its socket.
+  /// Whether the address is a name in the abstract namespace.
+  ///
+  /// Such a name has no permissions and ends with its socket.
   package var isAbstract: Bool { text.utf8.first == UInt8(ascii: "@") }
 
   /// The address that a socket is bound to (getsockname(2)).
   ///
-  /// - Returns: `nil` where it has none, or one that cannot be written as text.
+  /// - Returns: `nil` if the socket has no such address, or one that is not UTF-8.
   init?(ofSocket socket: Int32) {
     var address = sockaddr_un()
     var length = socklen_t(MemoryLayout<sockaddr_un>.size)
@@ -56,22 +57,21 @@ package struct UnixAddress: Hashable, Sendable {
     self.init(text)
   }
 
-  /// The pid of the process that listens at the address, in this process's pid
-  /// namespace.
+  /// The pid, in this process's pid namespace, of the process that listens at the
+  /// address.
   ///
-  /// - Throws: `Errno.connectionRefused` where nobody listens on a socket file,
-  ///   otherwise what `connect(2)` says.
-  func peer() throws(Errno) -> Int32? {
-    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
-    let client = try Descriptor {
-      socket(AF_UNIX, Int32(type | SOCK_NONBLOCK.rawValue), 0)
-    }
+  /// - Returns: `nil` if a process listens, but its pid is not known.
+  /// - Throws: `Errno.connectionRefused` if no process listens on the socket file,
+  ///   or another error of connect(2).
+  func listenerPID() throws(Errno) -> Int32? {
+    let client = try Descriptor(
+      socket: AF_UNIX, SOCK_STREAM, nonblocking: true)
     do {
       try systemCall {
         withSocketAddress { connect(client.raw.rawValue, $0, $1) }
       }
     } catch {
-      // Its backlog is full: somebody listens.
+      // The backlog is full, so a process listens.
       if error == .wouldBlock { return nil }
       throw error
     }
@@ -79,9 +79,9 @@ package struct UnixAddress: Hashable, Sendable {
     return pid == 0 ? nil : pid
   }
 
-  /// Calls `body` with the address as the kernel takes it.
+  /// Calls `body` with the address in the kernel's form.
   ///
-  /// The length is exact, for in the abstract namespace every byte counts.
+  /// The length is exact, because every byte counts in the abstract namespace.
   func withSocketAddress<Result>(
     _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
   ) -> Result {
@@ -94,7 +94,7 @@ package struct UnixAddress: Hashable, Sendable {
       path.append(0)
     }
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path) }
-    // The path is all that follows the family.
+    // Only the path follows the family.
     let length = MemoryLayout<sa_family_t>.size + path.count
     return withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

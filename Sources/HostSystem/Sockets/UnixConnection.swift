@@ -1,9 +1,9 @@
 import CHostSystem
 package import SystemPackage
 
-/// A server's end of a connection to a unix stream socket.
+/// A server's end of a connection to a Unix stream socket.
 ///
-/// No call on it waits.
+/// No method blocks.
 package struct UnixConnection: ~Copyable {
   private let descriptor: Descriptor
 
@@ -11,59 +11,60 @@ package struct UnixConnection: ~Copyable {
     self.descriptor = descriptor
   }
 
-  /// What turns readable when the peer has sent something or hung up.
+  /// A descriptor that is readable if the peer has sent something or hung up.
   package var raw: FileDescriptor { descriptor.raw }
 
-  /// What there is to receive.
+  /// The result of a receive.
   package enum Received: Equatable {
-    /// So many bytes, at least one.
+    /// The number of bytes received, at least 1.
     case bytes(Int)
-    /// Nothing yet.
+    /// Nothing has arrived yet.
     case nothing
-    /// The peer has closed its side; nothing more will come.
+    /// The peer has closed its side. Nothing more will arrive.
     case end
   }
 
-  /// Looks at what has arrived, and leaves it there; ``discard(_:)`` takes it
-  /// away.
+  /// Copies what has arrived without removing it.
   ///
-  /// The kernel tells a peer that waits for something whenever what it has sent is
-  /// taken away, and wakes it for nothing. One that is answered first has woken
-  /// by then. A connection that is closed before that is reset.
+  /// ``discard(_:)`` removes it.
   ///
-  /// - Parameter buffer: Where to put it; as much as it holds is looked at.
-  /// - Returns: What there was.
-  /// - Throws: What `recv(2)` says, such as `Errno.connectionReset`.
+  /// When received bytes are removed, the kernel wakes a peer that waits on the
+  /// socket, even if it waits for the reply. A peer that was sent the reply first is
+  /// awake already. If the connection is closed before the bytes are removed, the
+  /// peer sees a reset.
+  ///
+  /// - Parameter buffer: The destination. At most its size is copied.
+  /// - Returns: What was copied.
+  /// - Throws: The error of recv(2), such as `Errno.connectionReset`.
   package func peek(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Received {
     try receive(into: buffer, Int32(MSG_PEEK))
   }
 
-  /// Receives what has arrived, and takes it away.
+  /// Receives what has arrived and removes it.
   ///
-  /// That also does away with what can only be received so, and makes a descriptor
-  /// readable: a byte that was sent out of band (`MSG_OOB`).
+  /// This also removes an out-of-band byte (`MSG_OOB`), which makes the descriptor
+  /// readable but which ``peek(into:)`` does not see.
   ///
-  /// - Parameter buffer: Where to put it; as much as it holds is taken.
-  /// - Returns: What there was.
-  /// - Throws: As ``peek(into:)``.
+  /// - Parameter buffer: The destination. At most its size is received.
+  /// - Returns: What was received.
+  /// - Throws: See ``peek(into:)``.
   package func receive(
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Received {
     try receive(into: buffer, 0)
   }
 
-  /// Takes away what was looked at.
+  /// Removes bytes that ``peek(into:)`` has copied.
   ///
-  /// - Parameter count: How many bytes.
+  /// - Parameter count: The number of bytes.
   package func discard(_ count: Int) {
     var rest = count
     withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
       while rest > 0 {
         let piece = UnsafeMutableRawBufferPointer(
           rebasing: buffer.prefix(rest))
-        // It is there: it has been looked at.
         guard case .bytes(let count)? = try? receive(into: piece) else {
           return
         }
@@ -90,19 +91,19 @@ package struct UnixConnection: ~Copyable {
 
   /// Sends a short reply, whole or not at all.
   ///
-  /// - Returns: Whether the peer can receive it: it has not gone, and not left
-  ///   so much unread that there is no room.
+  /// - Returns: Whether it was sent: `false` if the peer has disconnected, or has
+  ///   left so much unread that there is no room.
   package func send(_ reply: UnsafeRawBufferPointer) -> Bool {
     Glibc.send(
       descriptor.raw.rawValue, reply.baseAddress, reply.count,
       Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL)) == reply.count
   }
 
-  /// Sends what there is room for.
+  /// Sends as many bytes as there is room for.
   ///
-  /// - Returns: How many bytes; 0 where the peer has left so much unread that
+  /// - Returns: The number of bytes sent; 0 if the peer has left so much unread that
   ///   there is no room.
-  /// - Throws: What `send(2)` says, such as `Errno.brokenPipe`.
+  /// - Throws: The error of send(2), such as `Errno.brokenPipe`.
   package func send(
     partOf bytes: UnsafeRawBufferPointer
   ) throws(Errno) -> Int {
@@ -123,22 +124,24 @@ package struct UnixConnection: ~Copyable {
     get throws(Errno) { try PeerCredentials(of: descriptor.raw) }
   }
 
-  /// Whether the process that connected lives (`SO_PEERPIDFD`), so that its pid
-  /// is nobody else's.
+  /// Whether the process that connected is alive (`SO_PEERPIDFD`).
   ///
-  /// - Returns: `nil` where the kernel does not tell (before Linux 6.5).
-  /// - Throws: What the system is short of.
-  package var peerLives: Bool? {
+  /// If it is, its pid cannot belong to another process.
+  ///
+  /// - Returns: `nil` if the kernel cannot tell (before Linux 6.5).
+  /// - Throws: An error that says nothing about the peer, such as
+  ///   `Errno.tooManyOpenFiles`.
+  package var isPeerAlive: Bool? {
     get throws(Errno) {
       do throws(Errno) {
         let process = try Descriptor {
-          chs_peer_process(descriptor.raw.rawValue)
+          chs_peer_pidfd(descriptor.raw.rawValue)
         }
         return !isReadable(process.raw)
       } catch {
         switch error {
         case .protocolNotAvailable: return nil
-        // Which of them it is depends on the kernel.
+        // Kernels differ in which of the two they return.
         case .noSuchProcess, .invalidArgument: return false
         default: throw error
         }
@@ -147,20 +150,19 @@ package struct UnixConnection: ~Copyable {
   }
 }
 
-/// Who is on the other end of a unix socket, as the kernel says
-/// (`SO_PEERCRED`, unix(7)).
+/// The process on the other end of a Unix socket, from the kernel (`SO_PEERCRED`,
+/// unix(7)).
 package struct PeerCredentials: Hashable, Sendable {
-  /// The pid in this process's pid namespace; 0 where it is not in it.
+  /// The pid in this process's pid namespace; 0 if the process is outside it.
   package let pid: Int32
-  /// The user whose rights the process acted with when it connected or
-  /// listened.
+  /// The effective user of the process when it connected or listened.
   package let user: UInt32
 
-  /// - Throws: What `getsockopt(2)` says.
+  /// - Throws: The error of getsockopt(2).
   init(of socket: FileDescriptor) throws(Errno) {
     var pid: Int32 = 0
     var user: UInt32 = 0
-    try systemCall { chs_peer(socket.rawValue, &pid, &user) }
+    try systemCall { chs_peer_credentials(socket.rawValue, &pid, &user) }
     self.pid = pid
     self.user = user
   }

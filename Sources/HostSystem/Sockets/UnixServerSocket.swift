@@ -1,33 +1,32 @@
 import CHostSystem
 package import SystemPackage
 
-/// A listening unix stream socket.
+/// A listening Unix stream socket.
 ///
-/// No call on it waits, once it listens.
+/// Once it listens, no method blocks.
 package struct UnixServerSocket: ~Copyable {
   private let descriptor: Descriptor
-  /// Where it listens.
+  /// The address at which it listens.
   package let address: UnixAddress
-  /// The socket file that was made for it, if one was.
+  /// The socket file, if this server created one.
   private let file: SocketFile?
   private let mode: UInt32
 
   /// Listens at an address.
   ///
-  /// A socket file that nobody listens on any more is replaced. As many
-  /// connections as the kernel allows (`net.core.somaxconn`) may wait to be
-  /// accepted.
+  /// A socket file on which no process listens is replaced. The backlog is as long
+  /// as the kernel allows (`net.core.somaxconn`).
   ///
   /// - Parameters:
   ///   - address: A path or an abstract name.
-  ///   - mode: The permissions of the socket file, such as 0o666; connecting
-  ///     needs the right to write (unix(7)).
-  ///   - patience: How long to wait for another server that looks at the same
-  ///     directory in the same moment.
-  /// - Throws: Why that cannot be.
+  ///   - mode: The permissions of the socket file, such as 0o666. Connecting
+  ///     requires write permission (unix(7)).
+  ///   - lockTimeout: How long to wait for another server that has locked the
+  ///     directory of the socket file.
+  /// - Throws: Why the server cannot listen at the address.
   package init(
     binding address: UnixAddress, mode: UInt32,
-    patience: Duration = .seconds(2)
+    lockTimeout: Duration = .seconds(2)
   ) throws(UnixServerSocketError) {
     let descriptor = try Self.makeSocket()
     let number = descriptor.raw.rawValue
@@ -35,7 +34,7 @@ package struct UnixServerSocket: ~Copyable {
       if address.isAbstract {
         try Self.listen(number, at: address, mode: nil)
       } else {
-        try SocketFile.withDirectoryLocked(of: address, patience) {
+        try SocketFile.withDirectoryLocked(of: address, lockTimeout) {
           () throws(UnixServerSocketError) in
           try SocketFile.removeDead(at: address)
           return try Self.listen(number, at: address, mode: mode)
@@ -45,10 +44,11 @@ package struct UnixServerSocket: ~Copyable {
       descriptor: descriptor, address: address, file: file, mode: mode)
   }
 
-  /// Takes over a socket that somebody else has made, and who also removes
-  /// its file: systemd's socket activation.
+  /// Adopts a socket from systemd's socket activation.
   ///
-  /// - Throws: `notListening` where it is no listening unix stream socket.
+  /// Its creator also removes its file.
+  ///
+  /// - Throws: `notListening` if it is not a listening Unix stream socket.
   package init(
     adopting inherited: FileDescriptor
   ) throws(UnixServerSocketError) {
@@ -59,7 +59,7 @@ package struct UnixServerSocket: ~Copyable {
       Self.option(SO_ACCEPTCONN, of: number) == 1,
       let address = UnixAddress(ofSocket: number)
     else { throw .notListening }
-    // Its maker's choices are not ours.
+    // The creator may have set these flags differently.
     _ = fcntl(number, F_SETFD, FD_CLOEXEC)
     _ = fcntl(number, F_SETFL, fcntl(number, F_GETFL) | O_NONBLOCK)
     self.init(
@@ -77,20 +77,19 @@ package struct UnixServerSocket: ~Copyable {
     self.file = file
   }
 
-  /// What turns readable when somebody connects.
+  /// A descriptor that is readable if a connection waits to be accepted.
   package var raw: FileDescriptor { descriptor.raw }
 
   /// Whether a connection waits to be accepted.
   ///
-  /// To ask costs little. To accept where none waits costs much, as the kernel
-  /// makes a socket for it first.
+  /// This costs little. Calling accept(2) when none waits costs much, because the
+  /// kernel creates a socket first.
   package var hasPendingConnection: Bool { isReadable(descriptor.raw) }
 
   /// Accepts a connection, if one waits.
   ///
-  /// - Returns: `nil` where none does.
-  /// - Throws: What the system is short of, such as
-  ///   `Errno.tooManyOpenFiles`.
+  /// - Returns: `nil` if none waits.
+  /// - Throws: The error of accept(2), such as `Errno.tooManyOpenFiles`.
   package func accept() throws(Errno) -> UnixConnection? {
     while true {
       do {
@@ -99,7 +98,7 @@ package struct UnixServerSocket: ~Copyable {
       } catch {
         switch error {
         case .wouldBlock: return nil
-        // accept(2): the peer has gone already.
+        // accept(2): the peer has already disconnected.
         case .connectionAbort: continue
         default: throw error
         }
@@ -107,8 +106,9 @@ package struct UnixServerSocket: ~Copyable {
     }
   }
 
-  /// Removes the socket file, so that nobody can connect any more; those who
-  /// have can still be accepted.
+  /// Removes the socket file, so that no process can connect any more.
+  ///
+  /// Connections that already wait can still be accepted.
   ///
   /// An abstract name ends with the socket.
   package func removeFile() {
@@ -118,25 +118,22 @@ package struct UnixServerSocket: ~Copyable {
     }
   }
 
-  /// Whether its file is still there, so that it can be connected to; that of
-  /// others is their business.
+  /// Whether processes can still connect: the socket file is in its place, or this
+  /// server did not create one.
   package var isInPlace: Bool { file?.isInPlace ?? true }
 
-  /// Another socket that listens at the same address; it waits for nobody.
+  /// Creates another socket that listens at the same address, without blocking.
   ///
-  /// - Throws: As ``init(binding:mode:)``.
+  /// - Throws: See ``init(binding:mode:lockTimeout:)``.
   package func replacement() throws(UnixServerSocketError) -> UnixServerSocket {
-    try UnixServerSocket(binding: address, mode: mode, patience: .zero)
+    try UnixServerSocket(binding: address, mode: mode, lockTimeout: .zero)
   }
 
   private static func makeSocket()
     throws(UnixServerSocketError) -> Descriptor
   {
     do {
-      let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue
-      return try Descriptor {
-        socket(AF_UNIX, Int32(type | SOCK_NONBLOCK.rawValue), 0)
-      }
+      return try Descriptor(socket: AF_UNIX, SOCK_STREAM, nonblocking: true)
     } catch {
       throw .system(error)
     }
@@ -146,17 +143,17 @@ package struct UnixServerSocket: ~Copyable {
     _ socket: Int32, at address: UnixAddress, mode: UInt32?
   ) throws(UnixServerSocketError) -> SocketFile? {
     do {
-      // Until the mode is set, nobody can connect.
+      // Until the mode is set, no process can connect.
       let previous = mode == nil ? nil : umask(0o777)
       defer { if let previous { umask(previous) } }
       try systemCall { address.withSocketAddress { bind(socket, $0, $1) } }
     } catch {
       guard error == .addressInUse else { throw .system(error) }
-      throw .inUse(by: try? address.peer())
+      throw .inUse(by: try? address.listenerPID())
     }
     let file: SocketFile?
     do {
-      // The kernel lowers it to what it allows.
+      // The kernel lowers it to `net.core.somaxconn`.
       try systemCall { Glibc.listen(socket, Int32.max) }
       file = mode == nil ? nil : try SocketFile(at: address.text)
     } catch {
@@ -185,17 +182,17 @@ package struct UnixServerSocket: ~Copyable {
 
 /// Why a server cannot listen at an address.
 package enum UnixServerSocketError: Error, Hashable {
-  /// Another server listens there; its pid, where it can be told.
+  /// Another server listens there; its pid, if known.
   case inUse(by: Int32?)
-  /// The path names something that is no socket.
+  /// The path names something that is not a socket.
   case notASocket
-  /// What was inherited is no listening unix stream socket.
+  /// The inherited descriptor is not a listening Unix stream socket.
   case notListening
   /// A system call failed.
   case system(Errno)
 }
 
-/// A socket file, told apart from any other that is put in its place.
+/// A socket file, distinguished from any file that replaces it.
 private struct SocketFile {
   let path: String
   private let device: DeviceID
@@ -208,7 +205,7 @@ private struct SocketFile {
     inode = status.inode
   }
 
-  /// Removes the file, unless it is another one by now.
+  /// Removes the file, unless another one has replaced it.
   func remove() {
     if isInPlace { unlink(path) }
   }
@@ -220,7 +217,7 @@ private struct SocketFile {
     return status.deviceID == device && status.inode == inode
   }
 
-  /// Removes a socket file that nobody listens on.
+  /// Removes a socket file on which no process listens.
   static func removeDead(
     at address: UnixAddress
   ) throws(UnixServerSocketError) {
@@ -229,7 +226,7 @@ private struct SocketFile {
       guard status.type == .socket else {
         throw UnixServerSocketError.notASocket
       }
-      throw UnixServerSocketError.inUse(by: try address.peer())
+      throw UnixServerSocketError.inUse(by: try address.listenerPID())
     } catch let error as UnixServerSocketError {
       throw error
     } catch Errno.noSuchFileOrDirectory {
@@ -241,14 +238,13 @@ private struct SocketFile {
     }
   }
 
-  /// Calls `body` while no other server of this project looks at the
-  /// directory: one that begins to listen must not take the place of another
-  /// that does so in the same moment.
+  /// Calls `body` with the directory locked, so that of two servers that start
+  /// together, neither replaces the other's new socket file.
   ///
-  /// Whoever may read the directory may lock it for reasons of their own, and for
-  /// ever; without the lock it goes on all the same, when its patience is over.
+  /// Any process that may read the directory can lock it, and keep the lock. After
+  /// the timeout, `body` is called without the lock.
   static func withDirectoryLocked<Result>(
-    of address: UnixAddress, _ patience: Duration,
+    of address: UnixAddress, _ timeout: Duration,
     _ body: () throws(UnixServerSocketError) -> Result
   ) throws(UnixServerSocketError) -> Result {
     let path = FilePath(address.text).removingLastComponent().string
@@ -260,7 +256,7 @@ private struct SocketFile {
     } catch {
       throw .system(error)
     }
-    _ = try? lock(directory.raw, until: Deadline(after: patience))
+    _ = try? lock(directory.raw, until: Deadline(after: timeout))
     return try body()
   }
 }

@@ -1,23 +1,22 @@
 package import SystemPackage
 
-/// A connection to a unix stream socket, every call on which ends by a
-/// deadline.
+/// A connection to a Unix stream socket.
+///
+/// Every call returns by a deadline.
 package struct UnixStream: ~Copyable, Sendable {
   private let descriptor: Descriptor
   private let deadline: Deadline
 
   /// Connects.
   ///
-  /// A server whose queue of connections is full makes connect(2) wait; it
-  /// waits until the deadline.
+  /// If the server's backlog is full, connect(2) waits until the deadline.
   ///
-  /// - Throws: What `connect(2)` says, or `Errno.timedOut`.
+  /// - Throws: The error of socket(2) or connect(2), or `Errno.timedOut`.
   package static func connect(
     to address: UnixAddress, deadline: Deadline
   ) throws(Errno) -> UnixStream {
-    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let stream = UnixStream(
-      descriptor: try Descriptor { socket(AF_UNIX, type, 0) },
+      descriptor: try Descriptor(socket: AF_UNIX, SOCK_STREAM),
       deadline: deadline)
     try stream.call(limitedBy: SO_SNDTIMEO) { socket in
       address.withSocketAddress { Glibc.connect(socket, $0, $1) }
@@ -25,15 +24,15 @@ package struct UnixStream: ~Copyable, Sendable {
     return stream
   }
 
-  /// Who listened at the address when the connection was made.
+  /// The process that listened at the address when the connection was made.
   package var peer: PeerCredentials {
     get throws(Errno) { try PeerCredentials(of: descriptor.raw) }
   }
 
   /// Sends all of the bytes.
   ///
-  /// - Throws: What `send(2)` says, or `Errno.timedOut`. `SIGPIPE` is never
-  ///   raised; it is `Errno.brokenPipe`.
+  /// - Throws: The error of send(2), or `Errno.timedOut`. A closed connection is
+  ///   `Errno.brokenPipe`; it does not raise `SIGPIPE`.
   package func send(_ bytes: some Collection<UInt8>) throws(Errno) {
     var rest = Array(bytes)[...]
     while !rest.isEmpty {
@@ -48,9 +47,9 @@ package struct UnixStream: ~Copyable, Sendable {
 
   /// Receives what has arrived, at least one byte.
   ///
-  /// - Parameter limit: How many bytes are taken at most.
-  /// - Returns: The bytes; none where the peer has closed its side.
-  /// - Throws: What `recv(2)` says, or `Errno.timedOut`.
+  /// - Parameter limit: The maximum number of bytes.
+  /// - Returns: The bytes; none if the peer has closed its side.
+  /// - Throws: The error of recv(2), or `Errno.timedOut`.
   package func receive(atMost limit: Int) throws(Errno) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: limit)
     let count = try call(limitedBy: SO_RCVTIMEO) { socket in
@@ -59,11 +58,11 @@ package struct UnixStream: ~Copyable, Sendable {
     return Array(buffer[..<count])
   }
 
-  /// Makes a blocking call that ends by the deadline.
+  /// Makes a blocking call that returns by the deadline.
   ///
-  /// The socket's own time limit does it (socket(7)): that is one call more
-  /// than waiting without a limit, and connect(2) has no other. After a signal
-  /// the limit is worked out anew.
+  /// It sets the socket's own time limit (socket(7)). That costs one more call than
+  /// waiting without a limit, and works for connect(2), which has no other. After a
+  /// signal, the limit is computed anew.
   @discardableResult
   private func call<Result: SignedInteger>(
     limitedBy option: Int32, _ body: (Int32) -> Result
@@ -83,7 +82,8 @@ package struct UnixStream: ~Copyable, Sendable {
       } catch {
         switch error {
         case .interrupted: continue
-        // socket(7): a limit that is over is EAGAIN, in connect(2) as well.
+        // socket(7): when the limit expires, the call fails with EAGAIN, connect(2)
+        // included.
         case .wouldBlock: throw .timedOut
         default: throw error
         }

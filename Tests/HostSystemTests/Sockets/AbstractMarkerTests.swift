@@ -10,7 +10,7 @@ import Testing
     let marker = try AbstractMarker(prefix + "/a b")
     let other = try AbstractMarker(prefix + "/c")
     #expect(
-      try Set(AbstractMarker.names(beginningWith: prefix))
+      try Set(AbstractMarker.names(withPrefix: prefix))
         == [prefix + "/a b", prefix + "/c"])
     #expect(throws: Errno.addressInUse) {
       _ = try AbstractMarker(prefix + "/c")
@@ -20,7 +20,7 @@ import Testing
     }
     _ = consume marker
     #expect(
-      try AbstractMarker.names(beginningWith: prefix) == [prefix + "/c"])
+      try AbstractMarker.names(withPrefix: prefix) == [prefix + "/c"])
     _ = consume other
   }
 
@@ -28,7 +28,7 @@ import Testing
     let name = RunningServer.unusedAddress()
     let socket = try UnixServerSocket(name)
     #expect(
-      try AbstractMarker.names(beginningWith: String(name.dropFirst())) == [])
+      try AbstractMarker.names(withPrefix: String(name.dropFirst())) == [])
     withExtendedLifetime(socket.raw) {}
   }
 }

@@ -157,7 +157,7 @@ import Testing
   @Test func thePeerLives() throws {
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)
-    let lives = try server.acceptClient().peerLives
+    let lives = try server.acceptClient().isPeerAlive
     #expect(lives == true || lives == nil)
     withExtendedLifetime(client) {}
   }
@@ -183,7 +183,7 @@ import Testing
       #expect(peer.pid != getpid())
       #expect(peer.user == user)
       // It has ended; kernels before 6.5 do not tell.
-      #expect(try connection.peerLives != true)
+      #expect(try connection.isPeerAlive != true)
     }
   }
 }

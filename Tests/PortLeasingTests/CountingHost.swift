@@ -2,19 +2,19 @@ import HostSystem
 import PortLeasing
 import SystemPackage
 
-/// A host that remembers what it was asked.
+/// A host that records the probes of its ports.
 final class CountingHost: PortConditions {
   /// The ports that are not free.
   var statuses: [UInt16: PortStatus] = [:]
-  /// The ports that cannot be looked at.
+  /// The ports whose probe throws.
   var failures: [UInt16: Errno] = [:]
-  /// What it has answered, in this order.
-  var questions: [Question] = []
+  /// The probes, in their order.
+  var probes: [Probe] = []
   /// The time, in nanoseconds since boot.
   var now: UInt64 = 1_000_000_000
 
-  /// A look at a port.
-  struct Question: Hashable {
+  /// A probe of a port.
+  struct Probe: Hashable {
     let port: UInt16
     let isThorough: Bool
   }
@@ -24,16 +24,16 @@ final class CountingHost: PortConditions {
   }
 
   func isFree(_ port: UInt16) throws(Errno) -> Bool {
-    try answer(Question(port: port, isThorough: false)) == .free
+    try answer(Probe(port: port, isThorough: false)) == .free
   }
 
   func status(of port: UInt16) throws(Errno) -> PortStatus? {
-    try answer(Question(port: port, isThorough: true))
+    try answer(Probe(port: port, isThorough: true))
   }
 
-  private func answer(_ question: Question) throws(Errno) -> PortStatus {
-    if let failure = failures[question.port] { throw failure }
-    questions.append(question)
-    return statuses[question.port] ?? .free
+  private func answer(_ probe: Probe) throws(Errno) -> PortStatus {
+    if let failure = failures[probe.port] { throw failure }
+    probes.append(probe)
+    return statuses[probe.port] ?? .free
   }
 }

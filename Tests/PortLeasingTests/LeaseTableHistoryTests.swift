@@ -4,26 +4,25 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What becomes of a pool in the course of time, whatever happens.
+/// What happens to a pool over time, in random histories.
 @Suite struct LeaseTableHistoryTests {
   @Test(arguments: 0..<10)
   func everyStepKeepsWhatIsPromised(seed: Int) throws {
     var history = History(seed: seed)
     for _ in 0..<500 {
-      try history.goOn()
+      try history.step()
       try history.expectOrder()
     }
-    // It was not about nothing.
+    // Enough has happened.
     #expect(history.leaseCount > 50)
     #expect(history.refusalCount > 10)
     #expect(history.failureCount > 3)
   }
 }
 
-/// A table, and all that can be known of it from outside.
+/// A table, and a model of it.
 ///
-/// The pool is so small that one request can look at every port: there is no
-/// bound behind which a port could hide.
+/// The pool is so small that one request may probe every port.
 private struct History {
   private var random: Seeded
   private var table: LeaseTable
@@ -32,14 +31,12 @@ private struct History {
   private let processes = (1...5).map {
     ProcessIdentity(pid: Int32($0), startTime: 1)
   }
-  /// Who has which port.
+  /// The holder of each leased port.
   private var holders: [UInt16: ProcessIdentity] = [:]
-  /// The ports that nobody is known to use, as long as that is so; the first
-  /// has been free for longest.
+  /// The ports that are not known to be in use; the first has been free for longest.
   private var waiting: [UInt16]
-  /// When a question was asked last, about a port that has not been leased
-  /// since.
-  private var askedAt: [CountingHost.Question: UInt64] = [:]
+  /// When a probe was last made of a port that has not been leased since.
+  private var probedAt: [CountingHost.Probe: UInt64] = [:]
   private(set) var leaseCount = 0
   private(set) var refusalCount = 0
   private(set) var failureCount = 0
@@ -54,8 +51,8 @@ private struct History {
     waiting = ports
   }
 
-  /// Has something happen.
-  mutating func goOn() throws {
+  /// Takes a random step.
+  mutating func step() throws {
     host.now += UInt64.random(in: 0...60_000_000, using: &random)
     let port = ports.randomElement(using: &random) ?? 0
     let process = processes.randomElement(using: &random) ?? .a
@@ -69,19 +66,19 @@ private struct History {
     case 10:
       let freed = table.reclaimAll(of: process)
       #expect(freed == holders.values.count { $0 == process })
-      // In the order in which it got them.
-      comeBack(leaseOrder.filter { holders[$0] == process })
+      // They come back in the order in which they were leased.
+      putBack(leaseOrder.filter { holders[$0] == process })
     case 11, 12, 13:
       table.release([port])
-      if holders[port] != nil { comeBack([port]) }
+      if holders[port] != nil { putBack([port]) }
     default: try lease(to: process)
     }
   }
 
-  /// The leased ports, the one that was leased first in front.
+  /// The leased ports, in the order in which they were leased.
   private var leaseOrder: [UInt16] = []
 
-  private mutating func comeBack(_ ports: [UInt16]) {
+  private mutating func putBack(_ ports: [UInt16]) {
     for port in ports {
       holders[port] = nil
       leaseOrder.removeAll { $0 == port }
@@ -90,7 +87,7 @@ private struct History {
   }
 
   private mutating func lease(to process: ProcessIdentity) throws {
-    host.questions = []
+    host.probes = []
     let outcome: LeaseTable.Outcome
     do {
       outcome = try table.lease(
@@ -98,12 +95,12 @@ private struct History {
     } catch {
       failureCount += 1
       #expect(!host.failures.isEmpty)
-      remember()
+      noteProbes()
       return
     }
-    #expect(outcome.portsChecked == host.questions.count)
+    #expect(outcome.portsChecked == host.probes.count)
     expectChoice(of: outcome.ports.first)
-    remember()
+    noteProbes()
     guard let port = outcome.ports.first else {
       refusalCount += 1
       return
@@ -113,12 +110,11 @@ private struct History {
     holders[port] = process
     leaseOrder.append(port)
     for isThorough in [false, true] {
-      askedAt[.init(port: port, isThorough: isThorough)] = nil
+      probedAt[.init(port: port, isThorough: isThorough)] = nil
     }
   }
 
-  /// Looks whether a better port could have been leased than the one that was,
-  /// if one was.
+  /// Checks that no better port could have been leased.
   private func expectChoice(of port: UInt16?) {
     if let best = waiting.first(where: { status($0) == .free }) {
       #expect(port == best)
@@ -140,28 +136,28 @@ private struct History {
     host.statuses[port] ?? .free
   }
 
-  /// Whether it is time to look at a port that was taken.
+  /// Whether a port that was taken may be probed again.
   private func isDue(_ port: UInt16) -> Bool {
     let last = [false, true].compactMap {
-      askedAt[.init(port: port, isThorough: $0)]
+      probedAt[.init(port: port, isThorough: $0)]
     }.max()
     return (last ?? 0) + Self.pause <= host.now
   }
 
-  /// Takes what was asked into account.
-  private mutating func remember() {
-    for question in host.questions {
-      // Nobody asks the same again before the pause is over.
-      if let last = askedAt[question] {
+  /// Adds the probes of a request to the model.
+  private mutating func noteProbes() {
+    for probe in host.probes {
+      // No probe is repeated before the pause is over.
+      if let last = probedAt[probe] {
         #expect(last + Self.pause <= host.now)
       }
-      askedAt[question] = host.now
+      probedAt[probe] = host.now
     }
-    let seen = Set(host.questions.map(\.port))
+    let seen = Set(host.probes.map(\.port))
     waiting.removeAll { seen.contains($0) }
   }
 
-  /// Looks whether every port is in its place, and in no other.
+  /// Checks that every port is in exactly one queue.
   func expectOrder() throws {
     let leased = Dictionary(
       table.leases.map { ($0.port, $0.lease.holder) },
@@ -178,7 +174,7 @@ private struct History {
       #expect(table.portCount(of: process) == count)
       #expect(table.portCount(ofUser: UInt32(process.pid)) == count)
     }
-    // Were all processes and strangers gone, every port could be had, once.
+    // Without processes and outsiders, every port can be leased, once.
     var copy = table
     for process in processes { copy.reclaimAll(of: process) }
     let quiet = CountingHost()

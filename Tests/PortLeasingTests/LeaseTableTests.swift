@@ -43,19 +43,19 @@ import Testing
 
   @Test mutating func aRefusalOfAFullPoolLooksAtNothing() throws {
     _ = try drain(.a)
-    host.questions = []
+    host.probes = []
     #expect(try lease(.b) == nil)
-    #expect(host.questions == [])
+    #expect(host.probes == [])
   }
 
   @Test mutating func whatOthersUseIsLookedAtAgainAfterAWhile() throws {
     host.statuses = [100: .inUse, 101: .inUse]
     #expect(try drain(.a) == [102, 103, 104])
     #expect(table.usage == PoolUsage(ports: 5, leased: 3, inUse: 2))
-    host.questions = []
+    host.probes = []
     host.statuses = [:]
     #expect(try lease(.b) == nil)
-    #expect(host.questions == [])
+    #expect(host.probes == [])
     host.now += 100_000_000
     #expect(try drain(.b) == [100, 101])
   }
@@ -102,10 +102,10 @@ import Testing
       host.now += 1_000_000_000
       return try table.lease(host.lease(.a), on: host).portsChecked
     }
-    // All of them are looked at once.
+    // All of them are probed once.
     #expect(try checked() >= 2000)
     for _ in 0..<10 { #expect(try checked() <= 80) }
-    // In time, each has had its turn.
+    // After some requests, every port has had its turn.
     host.statuses[2500] = nil
     var refusals = 0
     host.now += 1_000_000_000
@@ -130,7 +130,7 @@ import Testing
     #expect(ports == pool.ranges.flatMap { Array($0) })
   }
 
-  /// Thousands of things that happen, against a model that knows no queues.
+  /// Thousands of random steps, compared with a model without queues.
   @Test(arguments: 0..<20)
   func aModelAgrees(seed: Int) throws {
     var random = Seeded(seed: seed)
@@ -161,7 +161,7 @@ import Testing
         let isAnyFree = all.contains {
           leased[$0] == nil && host.statuses[$0] == nil
         }
-        // Then everything is due.
+        // Every port may be probed again.
         if isAnyFree { host.now += 1_000_000_000 }
         let found = try table.lease(host.lease(process), on: host).ports.first
         if let found {
@@ -185,9 +185,9 @@ import Testing
 
   @Test mutating func severalPortsAreLeasedAllOrNone() throws {
     #expect(try lease(.a, count: 3) == [100, 101, 102])
-    host.questions = []
+    host.probes = []
     #expect(try lease(.b, count: 3) == [])
-    #expect(host.questions == [])
+    #expect(host.probes == [])
     #expect(table.portCount(of: .b) == 0)
     #expect(try lease(.b, count: 2) == [103, 104])
   }
@@ -196,7 +196,7 @@ import Testing
     _ = try drain(.a)
     table.release([103, 100, 101])
     host.statuses = [101: .inUse]
-    // 101 might be free: only a look tells.
+    // Only a probe tells that 101 is not free.
     #expect(try lease(.b, count: 3) == [])
     #expect(try drain(.b) == [103, 100])
   }
@@ -235,7 +235,7 @@ import Testing
       #expect(row == expected)
       table.release(row)
     }
-    // The next one goes over the end, where there is none, and around it.
+    // The next search finds no row before the end of the pool, and wraps around.
     #expect(try lease(.a, count: 2, isContiguous: true) == [100, 101])
     #expect(try lease(.a, count: 3, isContiguous: true) == [102, 103, 104])
   }
@@ -252,7 +252,7 @@ import Testing
   @Test mutating func onlyARowThatIsLongEnoughIsLookedAt() throws {
     table.restore(host.lease(.b), of: 102)
     #expect(try lease(.a, count: 3, isContiguous: true) == [])
-    #expect(host.questions == [])
+    #expect(host.probes == [])
   }
 
   @Test mutating func whatOthersUseIsLookedAtAgainForARow() throws {
@@ -277,7 +277,7 @@ import Testing
   @Test func aRowThatIsNotThereHasItsBound() throws {
     let pool = PortPool([1000...2999])
     let host = CountingHost()
-    // Every tenth port is somebody else's.
+    // Every tenth port is in use.
     for port in stride(from: 1000 as UInt16, to: 3000, by: 10) {
       host.statuses[port] = .inUse
     }
@@ -288,7 +288,7 @@ import Testing
         host.lease(.a), count: 20, isContiguous: true, on: host
       ).portsChecked
     }
-    // Each port is looked at once or twice.
+    // Each port is probed once or twice.
     #expect(try checked() <= 4000)
     for _ in 0..<20 { #expect(try checked() <= 80) }
   }

@@ -2,7 +2,7 @@ import PortLeasing
 import Testing
 
 @Suite struct PortBitsTests {
-  /// The same, one bit after another.
+  /// The same search, one bit at a time.
   private func row(
     of count: Int, in range: Range<Int>, _ bits: [Bool]
   ) -> Int? {

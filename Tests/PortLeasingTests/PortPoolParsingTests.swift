@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  /// The text, and the item that is at fault.
+  /// The text, and the invalid item.
   @Test(arguments: [
     ("x", "x"), (",", ""), ("1,", ""), (",1", ""), ("1,,2", ""),
     ("1, ,2", " "), ("-", "-"), ("1-", "1-"), ("-1", "-1"), ("1-2-3", "1-2-3"),

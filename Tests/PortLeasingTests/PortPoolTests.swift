@@ -45,7 +45,7 @@ import Testing
   ) {
     let pool = PortPool([10...20])
     #expect(pool.subtracting(PortPool(removed)).ranges == rest)
-    // What is taken out and what is left make up the pool.
+    // The removed and the remaining ports make up the pool.
     let common = pool.intersection(PortPool(removed))
     #expect(PortPool(common.ranges + rest) == pool)
     #expect(common.count + PortPool(rest).count == pool.count)
@@ -71,14 +71,14 @@ import Testing
   @Test func randomPortIsAnyOfThePool() {
     #expect(PortPool([]).randomPort() == 0)
     #expect(PortPool([65535...65535]).randomPort() == 65535)
-    // One of three is missed 1,000 times once in 10^175.
+    // One of three is missed 1,000 times in one of 10^175 runs.
     let pool = PortPool([5...6, 9...9])
     let seen = Set((0..<1000).map { _ in pool.randomPort() })
     #expect(seen == [5, 6, 9])
   }
 }
 
-/// In which order ports are tried.
+/// The order in which ports are tried.
 @Suite struct PortPoolOrderTests {
   private let pool = PortPool([10...20, 30...40])
 
@@ -113,7 +113,7 @@ import Testing
     arguments: [
       (15, 1, [16...20, 30...40, 10...16]),
       (15, 5, [16...20, 30...40, 10...20]),
-      // It ends with the range that the cursor is in.
+      // The last range contains the cursor.
       (15, 6, [16...20, 30...40, 10...20]),
       (15, 100_000, [16...20, 30...40, 10...20]),
       (20, 3, [30...40, 10...20]),

@@ -4,18 +4,18 @@ import PortLedger
 import SystemPackage
 import TestSupport
 
-/// A host that is what a test says it is.
+/// A host whose state a test sets.
 struct FakeHost: LeaseConditions {
   var living: Set<ProcessIdentity> = [.a, .b]
   /// The ports that are not free.
   var statuses: [UInt16: PortStatus] = [:]
   var failure: Errno?
-  /// Why the process that asks cannot be told.
+  /// Why the asker cannot be identified.
   var askerFailure: Errno?
-  /// Called when a port is looked at.
-  var onLook: (UInt16) -> Void = { _ in }
-  /// Called when a holder is asked for.
-  var onAsk: (ProcessIdentity) -> Void = { _ in }
+  /// Called for each probe.
+  var onProbe: (UInt16) -> Void = { _ in }
+  /// Called for each check of a holder.
+  var onCheck: (ProcessIdentity) -> Void = { _ in }
 
   func asker() throws(Errno) -> ProcessIdentity {
     if let askerFailure { throw askerFailure }
@@ -23,7 +23,7 @@ struct FakeHost: LeaseConditions {
   }
 
   func isAlive(_ holder: ProcessIdentity) -> Bool {
-    onAsk(holder)
+    onCheck(holder)
     return living.contains(holder)
   }
 
@@ -32,7 +32,7 @@ struct FakeHost: LeaseConditions {
   }
 
   func status(of port: UInt16) throws(Errno) -> PortStatus? {
-    onLook(port)
+    onProbe(port)
     if let failure { throw failure }
     return statuses[port] ?? .free
   }
@@ -57,7 +57,7 @@ final class TestLedger {
     ledger = try Self.open(path, .test, directory, warnings)
   }
 
-  /// The ledger as a new process finds it.
+  /// The ledger as a new process opens it.
   func reopened(context: LedgerContext = .test) throws -> Ledger {
     ledger = try Self.open(path, context, directory, warnings)
     return ledger
@@ -68,7 +68,7 @@ final class TestLedger {
     _ warnings: Collected<LedgerWarning>
   ) throws -> Ledger {
     Ledger(at: try LedgerLocation(namedByUser: path), context: context) {
-      // The directory lasts as long as the ledger.
+      // The directory must outlive the ledger.
       withExtendedLifetime(directory) {}
       warnings.add($0)
     }
@@ -95,8 +95,10 @@ extension Ledger {
     try release(ports, of: holder, deadline: Deadline(after: .seconds(5)))
   }
 
-  /// Leases the whole pool, one by one, and returns the ports in the order in
-  /// which they came.
+  /// Leases the whole pool, one port at a time.
+  ///
+  /// - Returns: The ports, in the order in which they were leased.
+  /// - Throws: Why the ledger cannot be used.
   func drain(
     _ pool: PortPool, to holder: ProcessIdentity, on host: FakeHost = FakeHost()
   ) throws(LeasingError) -> [UInt16] {

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What becomes of leases when something happens to the file.
+/// What happens to leases if the file is damaged.
 @Suite struct LedgerDamageTests {
   private let pool = PortPool([25000...25009])
 
@@ -164,7 +164,7 @@ import Testing
     try expectProblem(.otherNamespace) {
       _ = try test.reopened(context: elsewhere).lease(pool, to: .b)
     }
-    // It was left as it is.
+    // It was left unchanged.
     #expect(try test.reopened().drain(pool, to: .b).count == 6)
   }
 
@@ -184,15 +184,15 @@ import Testing
     #expect(Set(ports) == Set(25000...25007))
   }
 
-  /// Whatever stands in the file: no trap, no hang, and no port whose record is
-  /// whole is leased twice.
+  /// Whatever the file contains, nothing traps or hangs, and no port with an intact
+  /// record is leased twice.
   @Test func randomDamageNeverLeasesAWholeRecordTwice() throws {
     var random = SystemRandomNumberGenerator()
     for _ in 0..<100 {
       let test = try ledgerWithLeases()
       let port = UInt16.random(in: 25000...25003, using: &random)
       let offset = LedgerFormat.offset(of: port)
-      // Somewhere in the records before or behind the port's own.
+      // Somewhere in the records before or after the port's own.
       let count = Int.random(in: 1...200, using: &random)
       let start =
         Bool.random(using: &random) ? offset - count : offset + 32

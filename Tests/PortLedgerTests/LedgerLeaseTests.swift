@@ -26,7 +26,7 @@ import Testing
     #expect(throws: LeasingError.asker(.tooManyOpenFiles)) {
       try test.ledger.lease(pool, to: .b, count: 2, on: host)
     }
-    // Nothing of the second one is left.
+    // The second request has left nothing.
     #expect(try test.ledger.drain(pool, to: .a).count == 9)
   }
 
@@ -78,7 +78,7 @@ import Testing
         firsts.formUnion(ports)
       }
     }
-    // All alike once in 7768 to the 19th runs.
+    // All of them are equal once in 7768^19 runs.
     #expect(firsts.count > 1)
   }
 
@@ -109,11 +109,11 @@ import Testing
     var found: [UInt16] = []
     var looks: [UInt16] = []
     var host = FakeHost()
-    // Of these, some are come across and looked at thoroughly.
+    // Some of these get the thorough probe.
     for port in 25000...25005 as ClosedRange<UInt16> {
       host.statuses[port] = .lingering
     }
-    host.onLook = { port in
+    host.onProbe = { port in
       looks.append(port)
       guard
         case .leased(let ports)? = try? other.lease(
@@ -139,7 +139,7 @@ import Testing
     let other = try test.reopened()
     var host = FakeHost()
     host.statuses = [25000: .inUse, 25001: .inUse, 25002: .inUse]
-    host.onLook = { port in
+    host.onProbe = { port in
       let outcome = try? other.lease(
         PortPool([port...port]), to: .b, timeout: .zero)
       #expect(outcome == .exhausted(PoolUsage(ports: 1, leased: 1)))
@@ -147,11 +147,11 @@ import Testing
     #expect(
       try first.lease(PortPool([25000...25003]), to: .a, on: host)
         == .leased([25003]))
-    // Nor is one that was looked at in vain anybody's.
+    // A port that failed its probe is not leased, either.
     #expect(try other.drain(PortPool([25000...25003]), to: .b).count == 3)
   }
 
-  /// Somebody who looks at ports in vain has them for a moment only.
+  /// A search that fails has tentative leases only for a moment.
   @Test func whereOthersLookAtPortsOneTriesAgain() async throws {
     let test = try TestLedger()
     let pool = pool
@@ -165,7 +165,7 @@ import Testing
       if index == 0 {
         for port in pool.ranges[0] { host.statuses[port] = .inUse }
         var isFirst = true
-        host.onLook = { _ in
+        host.onProbe = { _ in
           if !isFirst { return }
           isFirst = false
           begun.signal()
@@ -174,7 +174,7 @@ import Testing
         return try ledgers[0].lease(pool, to: .a, count: 6, on: host)
       }
       begun.wait()
-      host.onAsk = { _ in seen.signal() }
+      host.onCheck = { _ in seen.signal() }
       return try ledgers[1].lease(
         pool, to: .b, count: 6, on: host, timeout: .seconds(60))
     }
@@ -192,7 +192,7 @@ import Testing
     var looks = 0
     var host = FakeHost()
     for port in pool.ranges[0] { host.statuses[port] = .inUse }
-    host.onLook = { _ in looks += 1 }
+    host.onProbe = { _ in looks += 1 }
     #expect {
       try test.ledger.lease(
         pool, to: .a, count: count, contiguous: isContiguous, on: host,
@@ -204,11 +204,11 @@ import Testing
       return usage.ports == 10 && usage.inUse <= 1
     }
     #expect(looks <= 1)
-    // Nothing is left behind.
+    // It has left nothing.
     #expect(try test.ledger.drain(pool, to: .b).count == 10)
   }
 
-  /// To ask for thousands of holders takes longer than others should wait.
+  /// Checking thousands of holders takes longer than others should wait.
   @Test func othersLeaseWhileManyHoldersAreAskedFor() throws {
     let test = try TestLedger()
     let other = try test.reopened()
@@ -222,7 +222,7 @@ import Testing
     }
     var host = FakeHost(living: Set(holders.dropLast()))
     var (asked, had) = (Set<ProcessIdentity>(), 0)
-    host.onAsk = { holder in
+    host.onCheck = { holder in
       #expect(asked.insert(holder).inserted)
       let outcome = try? other.lease(
         PortPool([26000...26999]), to: .b, timeout: .zero)
@@ -321,7 +321,7 @@ import Testing
     let test = try TestLedger()
     var host = FakeHost()
     host.statuses[25004] = .inUse
-    // Wherever the cursor stands, these are the only five in a row.
+    // Wherever the cursor is, these are the only five consecutive ports.
     _ = try test.ledger.lease(PortPool([25000...25009]), to: .b)
     let cursor = UInt16(25000 + round)
     let seed = try test.reopened()
@@ -356,7 +356,7 @@ import Testing
     } throws: {
       $0 as? LeasingError == .probe(25000, .tooManyOpenFiles)
     }
-    // Nothing is left behind, and the lock is free again.
+    // It has left nothing, and released the lock.
     #expect(try test.ledger.drain(pool, to: .b).count == 10)
   }
 

@@ -6,7 +6,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Which files and directories are taken for a ledger, and which are not.
+/// Which files and directories are accepted for a ledger, and which are refused.
 @Suite(.alone) struct LedgerPlaceTests {
   private let pool = PortPool([25000...25009])
   private let directory: TemporaryDirectory
@@ -80,7 +80,7 @@ import Testing
 
   // MARK: The user's own directory
 
-  /// Uses the ledger of some namespaces, in the directory for this user's.
+  /// Uses the ledger of given namespaces, in the user's directory.
   @discardableResult
   private func useLedger(
     process: Namespace, network: Namespace, by holder: ProcessIdentity = .a
@@ -97,7 +97,7 @@ import Testing
   @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
   func ledgersOfNamespacesThatAreGoneAreRemoved() throws {
     let own = try Namespace.process()
-    // From elsewhere it cannot be told.
+    // Another namespace cannot tell.
     guard own == .hostProcess else { return }
     let other = try Command(
       "/usr/bin/env",
@@ -120,7 +120,7 @@ import Testing
 
     let needed = [
       try useLedger(process: living, network: network),
-      // Of another network, with a lease of a process that lives.
+      // Another network's, with a lease of a live process.
       try useLedger(
         process: own, network: Namespace(identifier: 2),
         by: ProcessIdentity.current()),
@@ -170,7 +170,7 @@ import Testing
     _ = try Ledger(at: location, context: .test) { _ in }.lease(pool, to: .a)
     let file = try Stat(location.path)
     #expect(file.permissions == .ownerReadWrite)
-    // A second process finds the same.
+    // A second process finds the same one.
     #expect(try locate(directory.path) == location)
   }
 
@@ -219,7 +219,7 @@ import Testing
 
   @Test func aFileThatMayNotBeWrittenIsSaid() async {
     await #expect(processExitsWith: .success) {
-      // Root may write into everything.
+      // Root may write anywhere.
       if getuid() == 0 { #expect(setuid(65534) == 0) }
       let directory = try TemporaryDirectory()
       let path = directory.file("ledger")

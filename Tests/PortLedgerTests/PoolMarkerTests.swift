@@ -3,7 +3,7 @@ import PortLeasing
 import PortLedger
 import Testing
 
-/// How servers show each other their pools.
+/// How servers announce their pools.
 @Suite struct PoolMarkerTests {
   @Test func aPoolIsReadAsItWasWritten() throws {
     let marker = PoolMarker(of: try PortPool(parsing: "15000-24999,30000"))

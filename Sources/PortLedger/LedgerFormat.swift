@@ -89,7 +89,7 @@ package struct LedgerContext: Hashable, Sendable {
   package static func current() throws(Errno) -> LedgerContext {
     LedgerContext(
       boot: try bootIdentifier(), network: try .network(),
-      process: try .process(), time: try .time())
+      process: try .pid(), time: try .time())
   }
 }
 

@@ -102,7 +102,7 @@ struct LedgerStore: Sendable {
         header.context.time == context.time, !mayBeNeeded(file)
       else { return }
     } else {
-      guard let used = Namespace.processNamespacesInUse(),
+      guard let used = Namespace.pidNamespacesInUse(),
         !used.contains(namespace)
       else { return }
     }

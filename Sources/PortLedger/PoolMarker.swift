@@ -20,7 +20,7 @@ package struct PoolMarker: Hashable, Sendable {
 
   /// The marker of this process for a pool.
   package init(of pool: PortPool) {
-    namespace = (try? Namespace.process().identifier) ?? 0
+    namespace = (try? Namespace.pid().identifier) ?? 0
     pid = currentPID()
     let start = Self.prefix + "\(namespace)/\(pid)/"
     let length = (start + pool.description).utf8.count
@@ -55,7 +55,7 @@ package struct PoolMarker: Hashable, Sendable {
 
   /// The server's pid, for messages, and whether it is in another pid namespace.
   package var process: String {
-    namespace == (try? Namespace.process().identifier)
+    namespace == (try? Namespace.pid().identifier)
       ? "process \(pid)" : "process \(pid) of another pid namespace"
   }
 }

@@ -26,7 +26,7 @@ struct Holder {
         .invalidArgument,
         "the process is \(pid); expected the pid of a running process")
     }
-    if pid == 1, (try? Namespace.process()) ?? .hostProcess == .hostProcess {
+    if pid == 1, (try? Namespace.pid()) ?? .hostPID == .hostPID {
       throw PortPickerError(
         .processNotAllowed,
         "process 1 is the host's init, which never ends, so its lease would "

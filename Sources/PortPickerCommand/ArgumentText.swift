@@ -102,7 +102,7 @@ enum ArgumentText {
 /// - Throws: `invalidArgument` if one is not. Repaired, it would name something
 ///   else.
 func requireTextArguments(_ count: Int) throws(PortPickerError) {
-  guard let index = indexOfNonTextArgument(first: count) else { return }
+  guard let index = indexOfNonUTF8Argument(first: count) else { return }
   throw PortPickerError(
     .invalidArgument, "argument \(index) is not valid UTF-8")
 }

@@ -86,13 +86,13 @@ struct CheckCommand: ParsableCommand {
         port throws(PortPickerError) in try PortUse.isIdle(port, transport)
       }
       for port in late {
-        complain("nothing listens on port \(port) \(end)", as: "portpicker")
+        printError("nothing listens on port \(port) \(end)", as: "portpicker")
       }
       isWell = late.isEmpty
     } else if let wait {
       let (late, end) = try self.wait(for: wait, PortUse.isTaken)
       for port in late {
-        complain("port \(port) is not free \(end)", as: "portpicker")
+        printError("port \(port) is not free \(end)", as: "portpicker")
       }
       isWell = late.isEmpty
     }
@@ -115,7 +115,7 @@ struct CheckCommand: ParsableCommand {
     do throws(PortPickerError) {
       return try Picker.shared.leases(of: port, source.pickOptions())
     } catch {
-      complain("warning: \(error)", as: "portpicker")
+      printError("warning: \(error)", as: "portpicker")
       return []
     }
   }

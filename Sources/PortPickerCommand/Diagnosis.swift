@@ -206,7 +206,7 @@ extension Diagnosis {
         "it hides other users' processes (hidepid); picking ports for them "
           + "takes a port server that sees them")
     }
-    if let namespace = try? Namespace.process(), namespace != .hostProcess {
+    if let namespace = try? Namespace.pid(), namespace != .hostPID {
       say(
         .note, "namespaces",
         "this process is in a pid namespace of its own and uses a ledger of its "

@@ -42,7 +42,7 @@ struct PickCommand {
           + "that the port is for: portpicker PID")
     }
     if parentIsCommandSubstitution() {
-      complain(
+      printError(
         "warning: the port belongs to process \(parent), a subshell that ends "
           + "with the command substitution; name the process that the port is "
           + "for: portpicker $$", as: "portpicker")
@@ -69,7 +69,7 @@ extension Pick {
   /// Warns if a pool was named and a server, which has its own, leased the ports.
   func warnOfUnusedPool(_ options: PickOptions) {
     guard isFromServer, options.pool != nil else { return }
-    complain(
+    printError(
       "warning: the port server leased the "
         + (ports.count == 1 ? "port" : "ports")
         + " from its own pool, not from --pool", as: "portpicker")

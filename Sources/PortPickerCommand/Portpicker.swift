@@ -97,7 +97,7 @@ private struct PortpickerCompletions: ParsableCommand {
 
 extension Portpicker {
   static func main() {
-    reportFileSizeLimit()
+    ignoreFileSizeSignal()
     var arguments = CommandLine.arguments.dropFirst()
     if arguments == ["help"] { arguments = ["--help"] }
     let hasCommand = arguments.first.map(isSubcommand) ?? false
@@ -127,7 +127,7 @@ extension Portpicker {
       var command = try root.parseAsRoot(Array(arguments))
       try command.run()
     } catch let error as PortPickerError {
-      complain("\(error)", as: "portpicker")
+      printError("\(error)", as: "portpicker")
       exitProcess(with: error.exitCode)
     } catch {
       let code = root.exitCode(for: error)
@@ -140,7 +140,7 @@ extension Portpicker {
       }
       // The message has been written.
       if error is ExitCode { exitProcess(with: code.rawValue) }
-      complain(root.message(for: error), as: "portpicker")
+      printError(root.message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
     }
   }
@@ -150,7 +150,7 @@ extension Portpicker {
     do throws(PortPickerError) {
       try print(text)
     } catch {
-      complain("\(error)", as: "portpicker")
+      printError("\(error)", as: "portpicker")
       exitProcess(with: 1)
     }
     exitProcess(with: 0)

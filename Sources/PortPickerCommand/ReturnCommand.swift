@@ -52,14 +52,14 @@ struct ReturnCommand: ParsableCommand {
     let result = try Picker.shared.returnLeases(
       of: port, scope, source.pickOptions())
     for (port, pid, name) in result.foreign {
-      complain(
+      printError(
         "port \(port) belongs to process \(pid) (\(name)); use --for \(pid), "
           + "or --force",
         as: "portpicker")
     }
     if !result.unknown.isEmpty, result.foreign.isEmpty {
       let unknown = result.unknown
-      complain(
+      printError(
         (unknown.count == 1 ? "port " : "ports ")
           + unknown.map { "\($0)" }.joined(separator: ", ")
           + (unknown.count == 1 ? " is" : " are")

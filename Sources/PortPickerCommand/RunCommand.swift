@@ -148,12 +148,12 @@ struct RunCommand: ParsableCommand {
   private func fail(with error: Errno, _ name: [UInt8]) -> Never {
     let text = String(decoding: name, as: UTF8.self)
     if error == .noSuchFileOrDirectory {
-      complain(
+      printError(
         "'\(text)': the program, or the interpreter that it names, does not exist",
         as: "portpicker")
       exitProcess(with: 127)
     }
-    complain("cannot run '\(text)': \(error)", as: "portpicker")
+    printError("cannot run '\(text)': \(error)", as: "portpicker")
     exitProcess(with: 126)
   }
 

@@ -44,7 +44,9 @@ final class KnownProcess {
   ///
   /// - Throws: `broken` if `/proc` cannot tell.
   func belongs(to user: UInt32) throws(Denial) -> Bool {
-    if HostSystem.process(pid, actsFor: user) { return !process.hasEnded }
+    if HostSystem.isEffectiveUser(user, ofProcess: pid) {
+      return !process.hasEnded
+    }
     return try details()?.users.contains(user) ?? false
   }
 

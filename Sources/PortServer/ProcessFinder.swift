@@ -13,7 +13,7 @@ final class ProcessFinder {
   private let warnings: RareWarnings
   /// Whether this server's process 1 is the host's init.
   private let isInHostNamespace =
-    ((try? Namespace.process()) ?? .hostProcess) == .hostProcess
+    ((try? Namespace.pid()) ?? .hostPID) == .hostPID
 
   /// - Parameters:
   ///   - descriptorLimit: How many pidfds there may be.

@@ -101,7 +101,7 @@ package struct ServerConnection: ~Copyable {
   /// Whether pids mean the same to the server as to this process: both are in the
   /// same pid namespace.
   var sharesPIDs: Bool {
-    (try? stream.peer).map { isInOwnNamespace($0.pid) } ?? false
+    (try? stream.peer).map { isInSamePIDNamespace($0.pid) } ?? false
   }
 
   private func failure(_ error: Errno) -> PortServerError {

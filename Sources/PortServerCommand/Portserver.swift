@@ -142,8 +142,8 @@ struct Portserver: ParsableCommand {
   }
 
   func run() throws {
-    reportBrokenPipes()
-    reportFileSizeLimit()
+    ignoreBrokenPipeSignal()
+    ignoreFileSizeSignal()
     var log = Logger(label: "portserver", factory: StandardErrorLog.init)
     if verbose { log.logLevel = .info }
     if debug { log.logLevel = .debug }
@@ -282,7 +282,7 @@ struct Portserver: ParsableCommand {
 extension Portserver {
   static func main() {
     do {
-      if let index = indexOfNonTextArgument() {
+      if let index = indexOfNonUTF8Argument() {
         throw ValidationError("argument \(index) is not UTF-8; correct it")
       }
       var command = try parseAsRoot()
@@ -291,14 +291,14 @@ extension Portserver {
       if ServiceManager.readsStandardError {
         writeToStandardError("<3>\(failure.message)")
       } else {
-        complain(failure.message, as: "portserver")
+        printError(failure.message, as: "portserver")
       }
       exitProcess(with: 1)
     } catch {
       let code = exitCode(for: error)
       // --help and --version end here.
       if code == .success { exit(withError: error) }
-      complain(message(for: error), as: "portserver")
+      printError(message(for: error), as: "portserver")
       exitProcess(with: code.rawValue)
     }
   }

@@ -96,9 +96,9 @@ import Testing
 
   @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
   func ledgersOfNamespacesThatAreGoneAreRemoved() throws {
-    let own = try Namespace.process()
+    let own = try Namespace.pid()
     // Another namespace cannot tell.
-    guard own == .hostProcess else { return }
+    guard own == .hostPID else { return }
     let other = try Command(
       "/usr/bin/env",
       ["unshare", "--pid", "--fork", "sh", "-c", "echo; exec sleep 1000"]

@@ -266,7 +266,7 @@ struct ContainerTests {
 
   /// To most clients, a parent with pid 1 means that their parent has ended.
   @Test func theHostsFirstProcessGetsNoPort() throws {
-    let isHosts = try Namespace.process() == .hostProcess
+    let isHosts = try Namespace.pid() == .hostPID
     #expect(try (server.lease(for: 1) == nil) == isHosts)
     let reply = try server.reply(to: "lease pid=1\n")
     #expect(reply.hasPrefix(isHosts ? "error no-such-process " : "ok "))

@@ -36,7 +36,7 @@ package let canStartUnreadable: Bool = {
 
 /// Whether the tests run in the host's pid namespace, whose process 1 never ends.
 package let isInHostPIDNamespace =
-  (try? Namespace.process()) == .hostProcess
+  (try? Namespace.pid()) == .hostPID
 
 /// Whether there is strace(1), and it may trace.
 package let hasStrace: Bool =

@@ -97,6 +97,6 @@ package struct SignalQueue: ~Copyable {
 
 /// Lets a write to a pipe that nobody reads fail with `Errno.brokenPipe`
 /// instead of ending this process (`SIGPIPE`, pipe(7)).
-package func reportBrokenPipes() {
+package func ignoreBrokenPipeSignal() {
   signal(SIGPIPE, SIG_IGN)
 }

@@ -60,7 +60,7 @@ package struct File: ~Copyable, Sendable {
   package func write(
     _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) {
-    try allowSize(offset + bytes.count)
+    try checkFileSizeLimit(offset + bytes.count)
     var done = 0
     while done < bytes.count {
       done += try systemCall {
@@ -77,7 +77,7 @@ package struct File: ~Copyable, Sendable {
   /// - Throws: What `ftruncate(2)` says; `Errno.fileTooLarge` where that would
   ///   pass the limit on the size of files.
   package func resize(to size: Int) throws(Errno) {
-    try allowSize(size)
+    try checkFileSizeLimit(size)
     _ = try systemCall { ftruncate(descriptor.raw.rawValue, off_t(size)) }
   }
 
@@ -102,23 +102,6 @@ package struct File: ~Copyable, Sendable {
   package func unlock() {
     // It cannot fail on a descriptor that is open, and closing ends it too.
     _ = flock(descriptor.raw.rawValue, LOCK_UN)
-  }
-}
-
-/// Looks whether a file may have a size (`RLIMIT_FSIZE`, getrlimit(2)).
-///
-/// The kernel sends `SIGXFSZ` to who passes the limit, which ends a process
-/// that does not ignore it.
-///
-/// - Parameter size: The size, in bytes.
-/// - Throws: `Errno.fileTooLarge`.
-private func allowSize(_ size: Int) throws(Errno) {
-  if isFileSizeLimitReported.load(ordering: .relaxed) { return }
-  var limit = rlimit()
-  if getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0,
-    limit.rlim_cur < rlim_t(size)
-  {
-    throw .fileTooLarge
   }
 }
 

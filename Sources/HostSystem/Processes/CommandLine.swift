@@ -1,20 +1,37 @@
 import SystemPackage
 
-/// The command line of a process in one line of text, however long it is and
-/// whatever is in it (`/proc/PID/cmdline`, proc_pid_cmdline(5)).
+/// The command line of a process as one line of text (`/proc/PID/cmdline`,
+/// proc_pid_cmdline(5)).
 ///
-/// - Returns: Its first 256 characters; `?` where it is not to be had.
+/// Reading it waits for the lock of the process's memory map, which the process can
+/// hold for as long as it wants; see ``CommandLineReader``.
+///
+/// - Returns: Its first 256 characters, nonprintable ones replaced; `?` if it is not
+///   available.
 package func commandLine(ofProcess pid: Int32) -> String {
   guard let text = try? readTextFile("/proc/\(pid)/cmdline", limit: 1024)
   else { return "?" }
-  let words = text.split(separator: "\0").joined(separator: " ")
-  let plain = printable(words)
-  return plain.isEmpty ? "?" : plain
+  let line = sanitized(text.split(separator: "\0").joined(separator: " "))
+  return line.isEmpty ? "?" : line
 }
 
-/// The first 256 characters of what a process calls itself, which must not write
-/// lines, or move the cursor, where it is read.
-func printable(_ text: some StringProtocol) -> String {
+/// The name of a process as one line of text (`/proc/PID/comm`, proc_pid_comm(5)).
+///
+/// Unlike reading the command line, this never waits.
+///
+/// - Returns: At most 15 bytes of the name, nonprintable characters replaced; `?` if
+///   it is not available.
+package func processName(ofProcess pid: Int32) -> String {
+  guard let text = try? readTextFile("/proc/\(pid)/comm", limit: 64) else {
+    return "?"
+  }
+  let name = sanitized(text.hasSuffix("\n") ? text.dropLast() : text[...])
+  return name.isEmpty ? "?" : name
+}
+
+/// The first 256 characters of a text that another process controls, with all
+/// characters replaced that could break the line or move a terminal's cursor.
+private func sanitized(_ text: some StringProtocol) -> String {
   text.unicodeScalars.prefix(256).map { scalar in
     switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator: "?"

@@ -1,22 +1,23 @@
-/// Reads the command lines of processes, and waits for none of them for long.
+/// Reads the command lines of processes without waiting long for any of them.
 ///
-/// A read of `/proc/PID/cmdline` waits for the lock of the process's memory map,
-/// and so for as long as the process wants. It is made on another thread, and
-/// while one is stuck, another one goes on with the rest. What is stuck is known
-/// from then on, and not waited for again before it returns.
+/// A read of `/proc/PID/cmdline` waits for the lock of the process's memory map, which
+/// the process can hold for as long as it wants. Reads therefore run on other threads.
+/// While one read is stuck, another thread continues with the rest. A stuck process is
+/// remembered and not read again until the read returns.
 ///
-/// A child made by fork(2) must not use a value that it inherits: see
+/// A child created by fork(2) must not use a value that it inherits; see
 /// ``forkGeneration()``.
 package final class CommandLineReader: @unchecked Sendable {
-  /// How many threads read at most; so many processes can be stuck before all
-  /// others are known by their names alone.
+  /// The maximum number of reading threads.
+  ///
+  /// If as many processes are stuck, all others are known only by their names.
   private static let maximumThreadCount = 8
-  /// How long nothing may come in before another thread is started.
-  private static let patience = Duration.milliseconds(20)
+  /// How long to wait without progress before starting another thread.
+  private static let progressTimeout = Duration.milliseconds(20)
 
   /// How long a read may take before the process counts as stuck.
   private let stuckAfter: Duration
-  private let threads = WaitingThreads(patience: .zero)
+  private let threads = WaitingThreads(idleTimeout: .zero)
   private let read: @Sendable (Int32) -> String
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
     capacity: 1)
@@ -24,11 +25,11 @@ package final class CommandLineReader: @unchecked Sendable {
     capacity: 1)
 
   // Guarded by `mutex`.
-  /// The processes that are being read, and when they count as stuck.
+  /// The processes that are being read, and when each counts as stuck.
   private var current: [Int32: Deadline] = [:]
   private var threadCount = 0
 
-  /// The processes that somebody asks for at one time.
+  /// The processes of one call of ``commandLines(of:within:)``.
   private final class Batch: @unchecked Sendable {
     var queue: ArraySlice<Int32>
     var lines: [Int32: String] = [:]
@@ -39,8 +40,8 @@ package final class CommandLineReader: @unchecked Sendable {
       self.queue = queue[...]
     }
 
-    /// Whether more may come in.
-    var isGoingOn: Bool {
+    /// Whether more lines may arrive.
+    var isInProgress: Bool {
       threadCount > 0
         && (!queue.isEmpty || current.values.contains { !$0.hasPassed })
     }
@@ -57,7 +58,7 @@ package final class CommandLineReader: @unchecked Sendable {
     self.stuckAfter = stuckAfter
     self.read = read
     pthread_mutex_init(mutex, nil)
-    // No step of the wall clock is to move the time.
+    // Steps of the wall clock must not affect the timeouts.
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -72,14 +73,13 @@ package final class CommandLineReader: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// The command lines of some processes, as ``commandLine(ofProcess:)`` has
-  /// them.
+  /// The command lines of some processes; see ``commandLine(ofProcess:)``.
   ///
   /// - Parameters:
   ///   - pids: The processes.
   ///   - limit: How long to wait for all of them together.
-  /// - Returns: A text for each: its command line; where that did not come in
-  ///   time, or is not available, its name; where that is not either, `?`.
+  /// - Returns: For each process, its command line; its name if the command line is
+  ///   late or not available; `?` if neither is available.
   package func commandLines(
     of pids: Set<Int32>, within limit: Duration = .milliseconds(500)
   ) -> [Int32: String] {
@@ -100,8 +100,8 @@ package final class CommandLineReader: @unchecked Sendable {
       pids.filter { pid in current[pid].map { !$0.hasPassed } ?? true })
     start(batch)
     var count = 0
-    while batch.isGoingOn, !deadline.hasPassed {
-      waitForEnd(Deadline(after: min(Self.patience, deadline.remaining)))
+    while batch.isInProgress, !deadline.hasPassed {
+      waitForEnd(Deadline(after: min(Self.progressTimeout, deadline.remaining)))
       if batch.lines.count == count { start(batch) }
       count = batch.lines.count
     }
@@ -109,13 +109,13 @@ package final class CommandLineReader: @unchecked Sendable {
     return batch.lines
   }
 
-  /// Waits until a thread has done its part of a batch.
+  /// Waits until a thread has finished its part of a batch.
   private func waitForEnd(_ deadline: Deadline) {
     var end = deadline.systemTime
     pthread_cond_timedwait(hasFinished, mutex, &end)
   }
 
-  /// Has another thread read a batch, if there is anything left of it.
+  /// Starts another thread for a batch, if processes are left in its queue.
   private func start(_ batch: Batch) {
     guard !batch.queue.isEmpty, threadCount < Self.maximumThreadCount else {
       return

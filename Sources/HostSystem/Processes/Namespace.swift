@@ -1,58 +1,57 @@
 import Synchronization
 package import SystemPackage
 
-/// A namespace, named by its inode number under `/proc/PID/ns`, which is what
-/// tells two of them apart (namespaces(7)).
+/// A namespace, identified by its inode number under `/proc/PID/ns` (namespaces(7)).
 package struct Namespace: Hashable, Sendable {
   /// The inode number.
   ///
-  /// The kernel gives them out as 32-bit numbers.
+  /// The kernel allocates 32-bit numbers.
   package let identifier: UInt32
 
   package init(identifier: UInt32) {
     self.identifier = identifier
   }
 
-  /// The namespace that this process is in.
+  /// The namespace of a process or thread.
   ///
   /// - Parameters:
-  ///   - kind: `net`, `pid` or `time`.
-  ///   - who: Whose: `self`, or `thread-self` for this thread's.
-  /// - Throws: What `stat(2)` says where `/proc` is not there.
-  private init(kind: String, of who: String = "self") throws(Errno) {
+  ///   - kind: `net`, `pid`, or `time`.
+  ///   - process: A pid, `self`, or `thread-self`.
+  /// - Throws: The error of stat(2).
+  private init(kind: String, of process: String = "self") throws(Errno) {
     var status = stat()
-    try systemCall { stat("/proc/\(who)/ns/\(kind)", &status) }
+    try systemCall { stat("/proc/\(process)/ns/\(kind)", &status) }
     identifier = UInt32(truncatingIfNeeded: status.st_ino)
   }
 
-  /// The network namespace: port numbers belong to it.
+  /// This thread's network namespace, to which port numbers belong.
   ///
-  /// It is the thread's, which may have left the process's (unshare(2)).
+  /// A thread can leave the network namespace of its process (unshare(2)).
   package static func network() throws(Errno) -> Namespace {
     try Namespace(kind: "net", of: "thread-self")
   }
 
-  /// The pid namespace: pids belong to it.
+  /// This process's pid namespace.
   ///
-  /// A process stays in the one that it was made in, so it is read once.
-  package static func process() throws(Errno) -> Namespace {
+  /// A process cannot leave it, so it is read once.
+  package static func pid() throws(Errno) -> Namespace {
     let generation = UInt(forkGeneration())
-    let known = knownProcess.load(ordering: .relaxed)
+    let known = knownPID.load(ordering: .relaxed)
     if known.first == generation {
       return Namespace(identifier: UInt32(truncatingIfNeeded: known.second))
     }
     let namespace = try Namespace(kind: "pid")
-    knownProcess.store(
+    knownPID.store(
       WordPair(first: generation, second: UInt(namespace.identifier)),
       ordering: .relaxed)
     return namespace
   }
 
-  private static let knownProcess = Atomic(WordPair(first: 0, second: 0))
+  private static let knownPID = Atomic(WordPair(first: 0, second: 0))
 
-  /// The time namespace: it shifts processes' start times.
+  /// This process's time namespace, which shifts start times (time_namespaces(7)).
   ///
-  /// See time_namespaces(7). Kernels before 5.6 know only one.
+  /// Kernels before 5.6 have only the host's.
   package static func time() throws(Errno) -> Namespace {
     do {
       return try Namespace(kind: "time")
@@ -62,21 +61,51 @@ package struct Namespace: Hashable, Sendable {
     }
   }
 
-  /// The time namespace of the host itself (`PROC_TIME_INIT_INO`).
+  /// The host's time namespace (`PROC_TIME_INIT_INO` in `include/linux/proc_ns.h`).
   package static let hostTime = Namespace(identifier: 0xEFFF_FFFA)
 
-  /// The pid namespace of the host itself, whose number the kernel fixes
-  /// (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).
-  package static let hostProcess = Namespace(identifier: 0xEFFF_FFFC)
+  /// The host's pid namespace (`PROC_PID_INIT_INO` in `include/linux/proc_ns.h`).
+  package static let hostPID = Namespace(identifier: 0xEFFF_FFFC)
 }
 
-/// A number that is another after every start of the machine
+extension Namespace {
+  /// The pid namespaces that have processes, including this process's own.
+  ///
+  /// A pid namespace without processes has ended: no process can be created in it any
+  /// more (pid_namespaces(7)). The host's pid namespace shows all others.
+  ///
+  /// - Returns: `nil` if this cannot be determined, because this process is not in the
+  ///   host's pid namespace, or may not inspect a process in a nested one.
+  package static func pidNamespacesInUse() -> Set<Namespace>? {
+    guard (try? Namespace.pid()) == .hostPID,
+      (try? ProcessIdentity.requireMatchingProc()) != nil,
+      !procHidesProcesses(), let names = try? fileNames(in: "/proc")
+    else { return nil }
+    var found: Set<Namespace> = [.hostPID]
+    for pid in names.compactMap({ Int32($0) }) {
+      do throws(Errno) {
+        found.insert(try Namespace(kind: "pid", of: "\(pid)"))
+      } catch {
+        if error == .noSuchFileOrDirectory || error == .noSuchProcess {
+          continue
+        }
+        // Any process may read how deeply another one is nested.
+        let details = try? ProcessDetails(ofProcess: pid)
+        if let details, details.namespaceDepth > 0 { return nil }
+      }
+    }
+    return found
+  }
+}
+
+/// A number that changes whenever the machine starts
 /// (`/proc/sys/kernel/random/boot_id`, random(4)).
 ///
-/// - Throws: What reading it says; `Errno.notSupported` where it is no number.
+/// - Throws: The error of reading the file; `Errno.notSupported` if it does not hold a
+///   number.
 package func bootIdentifier() throws(Errno) -> UInt64 {
   let text = try readSetting("/proc/sys/kernel/random/boot_id")
-  // 128 random bits in hexadecimal, with dashes; half of them will do.
+  // 128 random bits in hexadecimal, with dashes. 64 bits are enough.
   let digits = text.filter(\.isHexDigit).prefix(16)
   guard let number = UInt64(digits, radix: 16) else { throw .notSupported }
   return number

@@ -1,25 +1,25 @@
 package import SystemPackage
 
-/// Whose a process is, and where it stands (`/proc/PID/status`,
+/// The users, parent, and pids of a process (`/proc/PID/status`,
 /// proc_pid_status(5)).
 package struct ProcessDetails: Hashable, Sendable {
-  /// Its real, effective and saved user.
+  /// The real, effective, and saved user.
   package let users: [UInt32]
-  /// The pid of its parent; 0 where that is outside of this pid namespace.
+  /// The pid of the parent; 0 if the parent is outside this pid namespace.
   package let parent: Int32
-  /// Its pid in every pid namespace that it is in, from this process's own to
+  /// The pid in each pid namespace that the process is in, from this process's own to
   /// the innermost (`NSpid`).
   package let namespacePIDs: [Int32]
 
-  /// Reads them.
+  /// Reads the details of a process.
   ///
-  /// - Throws: What reading says; `Errno.noSuchProcess` or
-  ///   `Errno.noSuchFileOrDirectory` where there is no such process,
-  ///   `Errno.permissionDenied` where `/proc` hides it, and
-  ///   `Errno.resourceTemporarilyUnavailable` where another's was read each time.
+  /// - Throws: `Errno.noSuchProcess` or `Errno.noSuchFileOrDirectory` if there is no
+  ///   such process; `Errno.permissionDenied` if `/proc` hides it;
+  ///   `Errno.resourceTemporarilyUnavailable` if every attempt read another process's
+  ///   details; or another error of reading the file.
   package init(ofProcess pid: Int32) throws(Errno) {
-    // While another thread of the process takes over the pid of its first one, in
-    // execve(2), either may be shown, or none: a matter of microseconds.
+    // While another thread takes over the pid of its process in execve(2), /proc may
+    // show either thread, or none, for microseconds.
     var doubt = Errno.resourceTemporarilyUnavailable
     for _ in 0..<16 {
       do throws(Errno) {
@@ -39,16 +39,15 @@ package struct ProcessDetails: Hashable, Sendable {
   }
 
   private init(readingStatusOf pid: Int32) throws(Errno) {
-    // Some 1,500 bytes, and up to 11 more for each of 65,536 groups.
+    // About 1,500 bytes, and up to 11 more for each of 65,536 groups.
     let text = try readFile("/proc/\(pid)/status", limit: 1 << 20)
     guard let details = ProcessDetails(parsing: text) else { throw .ioError }
     self = details
   }
 
-  /// Reads the text of `/proc/PID/status`; `nil` where a line is missing.
+  /// Parses the text of `/proc/PID/status`; `nil` if a line is missing.
   ///
-  /// What the process calls itself stands in a line of its own, in which the
-  /// kernel escapes line ends.
+  /// The process's name cannot fake a line, because the kernel escapes line feeds.
   package init?(parsing text: [UInt8]) {
     guard
       let parents = Self.numbers("PPid:", in: text),
@@ -57,18 +56,18 @@ package struct ProcessDetails: Hashable, Sendable {
       let parent = parents.first, users.count == 4, !pids.isEmpty
     else { return nil }
     self.parent = Int32(clamping: parent)
-    // The fourth is for file systems alone.
+    // The fourth applies only to file systems.
     self.users = users.prefix(3).map { UInt32(clamping: $0) }
     namespacePIDs = pids.map { Int32(clamping: $0) }
   }
 
-  /// The pid that the process has for those in its own namespace.
+  /// The pid that the process has in its own pid namespace.
   package var innermostPID: Int32 { namespacePIDs[namespacePIDs.count - 1] }
 
-  /// How many pid namespaces lie between this process's own and its.
+  /// How many levels the process's pid namespace is nested below this process's.
   package var namespaceDepth: Int { namespacePIDs.count - 1 }
 
-  /// The numbers in the line that begins with a name.
+  /// The numbers in the line that begins with the given name.
   private static func numbers(
     _ name: StaticString, in text: [UInt8]
   ) -> [UInt64]? {
@@ -97,13 +96,13 @@ package struct ProcessDetails: Hashable, Sendable {
   }
 }
 
-/// Whether a process acts with a user's rights now: whether that is its effective
-/// user, which `/proc/PID` belongs to (proc(5)).
+/// Whether a user is the effective user of a process, which owns `/proc/PID`
+/// (proc(5)).
 ///
-/// It costs a fraction of what ``ProcessDetails`` do.
+/// This costs a fraction of reading ``ProcessDetails``.
 ///
-/// - Returns: `false` also where that cannot be told.
-package func process(_ pid: Int32, actsFor user: UInt32) -> Bool {
+/// - Returns: `false` also if it cannot be determined.
+package func isEffectiveUser(_ user: UInt32, ofProcess pid: Int32) -> Bool {
   var status = stat()
   return stat("/proc/\(pid)", &status) == 0 && status.st_uid == user
 }

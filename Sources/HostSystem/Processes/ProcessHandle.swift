@@ -1,24 +1,25 @@
+import CHostSystem
 package import SystemPackage
 
-/// A process that somebody waits for the end of.
+/// A process whose end can be detected.
 ///
-/// With a pidfd (pidfd_open(2)) its end is reported, before it is reaped;
-/// without one it has to be looked for, by the start time.
+/// A pidfd (pidfd_open(2)) reports the end, even before the process is reaped. Without
+/// one, the process must be checked by its start time.
 package struct ProcessHandle: ~Copyable {
   package let identity: ProcessIdentity
   private var descriptor: Descriptor?
 
-  /// What turns readable when the process exits; `nil` where nothing does.
+  /// A descriptor that becomes readable when the process exits, if there is one.
   package var raw: FileDescriptor? { Self.raw(descriptor) }
 
   /// Finds a process.
   ///
   /// - Parameters:
-  ///   - pid: Its pid; the number of a thread is none.
-  ///   - watching: Whether to keep a descriptor for it. If that cannot be had,
-  ///     it is done without; reading `/proc` takes one for a moment all the same.
-  /// - Returns: `nil` where there is no such process, or it has ended.
-  /// - Throws: Why that cannot be told, or the process cannot be waited for.
+  ///   - pid: The pid. The number of another thread than the first is not a pid.
+  ///   - watching: Whether to keep a pidfd. If descriptors or memory are short, the
+  ///     handle has none. Reading `/proc` needs a descriptor for a moment in any case.
+  /// - Returns: `nil` if there is no such process, or it has ended.
+  /// - Throws: Why it cannot be determined, or why the process cannot be watched.
   package static func open(
     _ pid: Int32, watching: Bool
   ) throws(ProcessHandleError) -> ProcessHandle? {
@@ -29,8 +30,8 @@ package struct ProcessHandle: ~Copyable {
         descriptor = try Descriptor(ofProcess: pid)
       } catch {
         switch error {
-        // The last two are what different kernels say of a thread. A process that
-        // becomes another program is always found.
+        // The last two are what different kernels return for a thread. A process that
+        // is executing another program is always found.
         case .noSuchProcess, .invalidArgument, .noSuchFileOrDirectory:
           return nil
         case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory: break
@@ -53,13 +54,13 @@ package struct ProcessHandle: ~Copyable {
     }
   }
 
-  /// Finds a process that was known before.
+  /// Finds a process by its identity.
   ///
   /// - Parameters:
   ///   - identity: The process.
-  ///   - watching: As for ``open(_:watching:)``.
-  /// - Returns: `nil` where it has ended. One that cannot be looked at counts as
-  ///   alive: a doubt must never free a lease.
+  ///   - watching: Whether to keep a pidfd, if possible.
+  /// - Returns: `nil` if it has ended. A process that cannot be inspected counts as
+  ///   alive, because doubt must never free a lease.
   package static func open(
     _ identity: ProcessIdentity, watching: Bool
   ) -> ProcessHandle? {
@@ -79,21 +80,21 @@ package struct ProcessHandle: ~Copyable {
     }
   }
 
-  /// The process that a descriptor is of, or, without one, that has a pid.
+  /// Looks up the process of a pidfd or, without one, the process with a pid.
   ///
-  /// - Throws: What reading `/proc` says;
-  ///   `Errno.resourceTemporarilyUnavailable` where a process that lives looks
-  ///   as if it had ended each time.
+  /// - Throws: The error of reading `/proc`;
+  ///   `Errno.resourceTemporarilyUnavailable` if a live process appears to have ended
+  ///   in every attempt.
   private static func lookUp(
     _ pid: Int32, _ descriptor: FileDescriptor?
   ) throws(Errno) -> ProcessLookup {
     guard let descriptor else { return try ProcessIdentity.lookUp(pid) }
-    try ProcessIdentity.requireOwnProc()
+    try ProcessIdentity.requireMatchingProc()
     for _ in 0..<16 {
       let found = try ProcessIdentity.read(pid)
-      // The descriptor decides. Where its process still lives, it was that one's
-      // start time, and not that of the next process with its pid; and if it did
-      // not look alive, it was about to become another program.
+      // The descriptor decides. If its process is still alive, the start time was that
+      // process's, and not that of the next process with its pid. If the process did
+      // not appear to be alive, it was executing another program.
       if isReadable(descriptor) { return .gone }
       if found != .gone { return found }
     }
@@ -105,23 +106,37 @@ package struct ProcessHandle: ~Copyable {
     raw.map(isReadable) ?? !identity.isAlive
   }
 
-  /// Does without a descriptor from now on.
+  /// Closes the descriptor.
+  ///
+  /// From then on, the process is checked by its start time.
   package mutating func closeDescriptor() {
     descriptor = nil
   }
 }
 
-/// Why a process cannot be found, or waited for; none of these says that it has
-/// ended.
+/// Why a process cannot be looked up or watched.
+///
+/// None of these means that it has ended.
 package enum ProcessHandleError: Error, Hashable, Sendable {
-  /// `/proc` hides it (`hidepid`).
+  /// `/proc` hides the process (`hidepid`).
   case hidden
   /// `/proc` is mounted for another pid namespace.
   case foreignProc
-  /// It is a thread of the kernel's own, which never ends.
+  /// It is a kernel thread, which never ends.
   case kernelThread
-  /// What pidfd_open(2) said.
+  /// The error of pidfd_open(2).
   case watching(Errno)
-  /// What reading `/proc/PID/stat` said.
+  /// The error of reading `/proc/PID/stat`.
   case reading(Errno)
+}
+
+extension Descriptor {
+  /// Opens a pidfd (pidfd_open(2)).
+  ///
+  /// It becomes readable when the process exits, before the process is reaped.
+  ///
+  /// - Throws: The error of pidfd_open(2), such as `Errno.noSuchProcess`.
+  package init(ofProcess pid: Int32) throws(Errno) {
+    try self.init { chs_pidfd_open(pid) }
+  }
 }

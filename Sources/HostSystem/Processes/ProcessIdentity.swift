@@ -2,15 +2,15 @@ import CHostSystem
 import Synchronization
 package import SystemPackage
 
-/// A process, told apart from every other that ever had its pid.
+/// A process, distinguished from every other that ever had its pid.
 ///
-/// A pid alone is used again once its process is gone. With the start time,
-/// in clock ticks since boot (field 22 of `/proc/PID/stat`, proc_pid_stat(5)),
-/// it names one process; no step of the wall clock moves that number.
+/// A pid is reused after its process has ended. Together with the start time in clock
+/// ticks since boot (field 22 of `/proc/PID/stat`, proc_pid_stat(5)), it identifies one
+/// process. Steps of the wall clock do not affect the start time.
 package struct ProcessIdentity: Hashable, Sendable {
   /// The pid, in the pid namespace of this process.
   package let pid: Int32
-  /// When the process started, in clock ticks since boot.
+  /// The start time, in clock ticks since boot.
   package let startTime: UInt64
 
   package init(pid: Int32, startTime: UInt64) {
@@ -19,42 +19,40 @@ package struct ProcessIdentity: Hashable, Sendable {
   }
 }
 
-/// What can be found out about a pid.
+/// The result of looking up a pid.
 package enum ProcessLookup: Hashable, Sendable {
-  /// A process that runs, or has ended with threads of it still running.
+  /// A process that is running, even if its first thread has exited.
   case living(ProcessIdentity)
-  /// No such process, or a zombie: it has ended and waits to be reaped. Nor is
-  /// the number of a thread, other than a process's first, a pid.
+  /// There is no such process, or only a zombie, which has ended and waits to be
+  /// reaped. The number of another thread than a process's first is not a pid.
   case gone
-  /// There is such a process, but `/proc` does not show it (`hidepid`).
+  /// The process exists, but `/proc` does not show it (`hidepid`).
   case hidden
-  /// A thread of the kernel's own, which never ends.
+  /// A kernel thread, which never ends.
   case kernelThread
 }
 
 extension ProcessIdentity {
-  /// Looks a process up.
+  /// Looks up a process.
   ///
-  /// - Throws: What went wrong with reading `/proc`, other than that there is
-  ///   no such process; `Errno.noSuchProcess` is never thrown. Where `/proc`
-  ///   is mounted for another pid namespace, so that its pids are not ours,
-  ///   `Errno.notSupported`.
+  /// - Throws: `Errno.notSupported` if `/proc` is mounted for another pid namespace, or
+  ///   an error of reading `/proc`, but never `Errno.noSuchProcess`.
   package static func lookUp(_ pid: Int32) throws(Errno) -> ProcessLookup {
     if pid <= 0 || isThread(pid) { return .gone }
-    try requireOwnProc()
+    try requireMatchingProc()
     return try read(pid)
   }
 
   /// This process.
   ///
-  /// It is read once and kept; a child made by `fork(2)` reads its own.
+  /// It is read once and cached. A child created by fork(2) reads its own.
   ///
-  /// - Throws: As ``lookUp(_:)`` does, and `Errno.noSuchProcess` where
-  ///   `/proc` does not show this process.
+  /// - Throws: See ``lookUp(_:)``; `Errno.noSuchProcess` if `/proc` does not show this
+  ///   process.
   package static func current() throws(Errno) -> ProcessIdentity {
     let generation = UInt(forkGeneration())
     let pid = getpid()
-    // Without a lock, for every pick comes by.
+    // Without a lock, because every pick calls this.
     let known = known.load(ordering: .relaxed)
     if known.first == generation {
       return ProcessIdentity(pid: pid, startTime: UInt64(known.second))
@@ -68,13 +66,13 @@ extension ProcessIdentity {
     return identity
   }
 
-  /// Whether exactly this process still runs.
+  /// Whether exactly this process is still running.
   ///
-  /// A process that cannot be looked at counts as alive, and so does every process
-  /// where `/proc` is another pid namespace's: a doubt must never free a lease.
+  /// A process that cannot be inspected counts as alive, and so does every process if
+  /// `/proc` is mounted for another pid namespace. Doubt must never free a lease.
   package var isAlive: Bool {
     do throws(Errno) {
-      try Self.requireOwnProc()
+      try Self.requireMatchingProc()
       switch try Self.read(pid) {
       case .living(let identity): return identity == self
       case .gone: return false
@@ -85,45 +83,45 @@ extension ProcessIdentity {
     }
   }
 
-  /// The fork generation and start time of this process; 0 before they are known.
+  /// The fork generation and start time of this process; 0 until they are known.
   private static let known = Atomic(WordPair(first: 0, second: 0))
 
-  /// The fork generation for which it is known whether `/proc` is our own, and the
-  /// error if it is not; 0 before it is known.
-  private static let ownProc = Atomic(WordPair(first: 0, second: 0))
+  /// The fork generation in which `/proc` was checked, and the error number of the
+  /// check; 0 until it was checked.
+  private static let checkedProc = Atomic(WordPair(first: 0, second: 0))
 
-  /// - Throws: `Errno.notSupported` where `/proc` was mounted for another pid
-  ///   namespace than this process's own, so that its pids are not ours; what
-  ///   reading it says.
-  static func requireOwnProc() throws(Errno) {
+  /// Checks that `/proc` is mounted for this process's pid namespace, so that
+  /// its pids are those of this process.
+  ///
+  /// The result is cached.
+  ///
+  /// - Throws: `Errno.notSupported` if it is not, or an error of reading `/proc`.
+  static func requireMatchingProc() throws(Errno) {
     let generation = UInt(forkGeneration())
-    let known = ownProc.load(ordering: .relaxed)
+    let known = checkedProc.load(ordering: .relaxed)
     let error =
       known.first == generation
-      ? Int32(truncatingIfNeeded: known.second) : lookForOwnProc()
-    // Other errors can pass, such as a lack of descriptors.
+      ? Int32(truncatingIfNeeded: known.second) : procError()
+    // Other errors, such as a lack of descriptors, may be temporary.
     if known.first != generation, error == 0 || error == ENOTSUP {
-      ownProc.store(
+      checkedProc.store(
         WordPair(first: generation, second: UInt(error)), ordering: .relaxed)
     }
     if error != 0 { throw Errno(rawValue: error) }
   }
 
-  /// Looks whose `/proc` it is: 0 where it is our own, otherwise an error number.
+  /// The error number of ``requireMatchingProc()``; 0 if `/proc` matches.
   ///
-  /// In that of a namespace above ours, the `self` link has another number, or by
-  /// chance the same one; but `NSpid` has more than one there.
-  private static func lookForOwnProc() -> Int32 {
-    var target = [CChar](repeating: 0, count: 16)
-    let count = readlink("/proc/self", &target, target.count)
-    if count < 0 { return errno }
-    let text = target.prefix(count).map { UInt8(truncatingIfNeeded: $0) }
-    guard Int32(String(decoding: text, as: UTF8.self)) == getpid() else {
-      return ENOTSUP
-    }
-    // Nothing lies above the host's own, and this costs less.
-    if (try? Namespace.process()) == .hostProcess { return 0 }
+  /// In the `/proc` of a namespace above this process's, the `self` link usually has
+  /// another number. It can have the same one by chance, but `NSpid` lists more than
+  /// one pid there.
+  private static func procError() -> Int32 {
     do throws(Errno) {
+      guard Int32(try linkTarget(of: "/proc/self")) == getpid() else {
+        return ENOTSUP
+      }
+      // No namespace is above the host's. This check costs less than the next.
+      if (try? Namespace.pid()) == .hostPID { return 0 }
       let text = try readFile("/proc/self/status", limit: 1 << 20)
       let details = ProcessDetails(parsing: text)
       return details?.namespacePIDs == [getpid()] ? 0 : ENOTSUP
@@ -132,24 +130,25 @@ extension ProcessIdentity {
     }
   }
 
-  /// Whether a number is that of a thread and not of a process.
+  /// Whether a number belongs to a thread and not to a process.
   ///
-  /// `/proc` shows threads under their numbers as if they were processes; to
-  /// tgkill(2), a thread is of a process with another number. Signal 0 does
-  /// nothing.
+  /// `/proc` has entries for threads as if they were processes. For tgkill(2), a thread
+  /// belongs to a process with another number. Signal 0 does nothing.
   private static func isThread(_ number: Int32) -> Bool {
     chs_thread_signal(number, number, 0) != 0 && errno == ESRCH
   }
 
+  /// Looks up a process without checking `/proc`, or whether the number belongs to a
+  /// thread.
   static func read(_ pid: Int32) throws(Errno) -> ProcessLookup {
-    // Reaping, or taking over a pid, is a matter of microseconds.
+    // Reaping a process, or taking over its pid, takes microseconds.
     for _ in 0..<1000 {
       let status: ProcessStatus
       do throws(Errno) {
-        status = try readStatus(pid)
+        status = try ProcessStatus(ofProcess: pid)
       } catch {
         switch error {
-        // What was opened may have been of the thread that gives up the pid.
+        // The file may have belonged to the thread that gave up the pid.
         case .noSuchProcess where exists(pid): continue
         case .noSuchProcess: return .gone
         case .noSuchFileOrDirectory: return exists(pid) ? .hidden : .gone
@@ -157,7 +156,7 @@ extension ProcessIdentity {
         }
       }
       switch status.life {
-      case .unclear: continue
+      case .ambiguous: continue
       case .ended: return .gone
       case .running:
         if status.isKernelThread { return .kernelThread }
@@ -167,26 +166,8 @@ extension ProcessIdentity {
     throw .resourceTemporarilyUnavailable
   }
 
-  /// Whether there is a process with a pid, reaped ones aside (kill(2) with signal
-  /// 0).
+  /// Whether a process with this pid exists and is not reaped (kill(2) with signal 0).
   private static func exists(_ pid: Int32) -> Bool {
     kill(pid, 0) == 0 || errno == EPERM
-  }
-
-  private static func readStatus(_ pid: Int32) throws(Errno) -> ProcessStatus {
-    // The line is some 300 bytes long, 1,500 if every field were full.
-    try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 2048) {
-      buffer throws(Errno) in
-      let file = try Descriptor {
-        open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
-      }
-      let count = try systemCall {
-        Glibc.read(file.raw.rawValue, buffer.baseAddress, buffer.count)
-      }
-      guard let status = ProcessStatus(buffer[..<count]) else {
-        throw .ioError
-      }
-      return status
-    }
   }
 }

@@ -1,9 +1,9 @@
 import SystemPackage
 
-/// The processes that this one descends from or shares a session with: those that
-/// it can speak for.
+/// The processes that this process descends from or shares a session with, and for
+/// which it may therefore act.
 package struct ProcessKin: Sendable {
-  /// This process, its parent, and so on, as far up as this pid namespace goes.
+  /// This process, its parent, and so on, to the top of this pid namespace.
   package let ancestors: [Int32]
   /// The session (setsid(2)).
   ///
@@ -12,54 +12,45 @@ package struct ProcessKin: Sendable {
   /// as one session.
   private let session: Int32
 
-  /// Finds them (`/proc/PID/stat`, proc_pid_stat(5)).
+  /// Finds the ancestors of this process in `/proc`.
   ///
-  /// Where `/proc` does not tell, they end early.
+  /// If `/proc` does not show one of them, the list ends there.
   package init() {
     var pid = getpid()
     var ancestors: [Int32] = []
     while pid > 0, !ancestors.contains(pid) {
       ancestors.append(pid)
-      pid =
-        ancestors.count == 1 ? getppid() : Self.standing(of: pid)?.parent ?? 0
+      pid = ancestors.count == 1 ? getppid() : Self.status(of: pid)?.parent ?? 0
     }
     self.ancestors = ancestors
     session = getsid(0)
   }
 
-  /// Whether a process is one of them.
+  /// Whether a process is an ancestor or in the same session.
   package func contains(_ pid: Int32) -> Bool {
     if ancestors.contains(pid) { return true }
-    return Self.standing(of: pid)?.session == session
+    return Self.status(of: pid)?.session == session
   }
 
-  private static func standing(
-    of pid: Int32
-  ) -> (parent: Int32, session: Int32)? {
+  private static func status(of pid: Int32) -> ProcessStatus? {
     do {
-      try ProcessIdentity.requireOwnProc()
-      let line = try readTextFile("/proc/\(pid)/stat")
-      // What the process calls itself may have parentheses as well.
-      guard let name = line.lastIndex(of: ")") else { return nil }
-      // Behind it come the state, the parent, the group and the session.
-      let fields = line[name...].split(separator: " ").dropFirst()
-        .prefix(4).map { Int32($0) ?? 0 }
-      return fields.count == 4 ? (fields[1], fields[3]) : nil
+      try ProcessIdentity.requireMatchingProc()
+      return try ProcessStatus(ofProcess: pid)
     } catch {
       return nil
     }
   }
 }
 
-/// Whether a process is in this process's own pid namespace, and not in one below
-/// or above it, so that pids mean the same in both.
+/// Whether a process is in this process's own pid namespace, so that pids mean the same
+/// in both.
 ///
-/// - Parameter pid: Its pid; 0 stands for one that has none here.
-/// - Returns: `false` also where that cannot be told.
-package func isInOwnNamespace(_ pid: Int32) -> Bool {
+/// - Parameter pid: The pid; 0 stands for a process outside this pid namespace.
+/// - Returns: `false` also if it cannot be determined.
+package func isInSamePIDNamespace(_ pid: Int32) -> Bool {
   if pid <= 0 { return false }
   do {
-    try ProcessIdentity.requireOwnProc()
+    try ProcessIdentity.requireMatchingProc()
     return try ProcessDetails(ofProcess: pid).namespaceDepth == 0
   } catch {
     return false

@@ -1,7 +1,9 @@
-/// Whether `/proc` hides processes from users who have no right to look into them
-/// (`hidepid`, proc(5)), so that their command lines are nobody else's business.
+/// Whether `/proc` hides processes from users that may not inspect them
+/// (`hidepid`, proc(5)).
 ///
-/// - Returns: `true` also where that cannot be told.
+/// If it does, command lines must not be shown to other users.
+///
+/// - Returns: `true` also if it cannot be determined.
 package func procHidesProcesses() -> Bool {
   guard
     let mounts = try? readFile("/proc/self/mountinfo", limit: 1 << 20),
@@ -10,14 +12,15 @@ package func procHidesProcesses() -> Bool {
   return hides
 }
 
-/// Reads that from the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+/// Whether `/proc` hides processes, by the text of `/proc/self/mountinfo`
+/// (proc_pid_mountinfo(5)).
 ///
-/// - Returns: `nil` where nothing is mounted on `/proc`.
+/// - Returns: `nil` if nothing is mounted on `/proc`.
 func procHidesProcesses(mounts: [UInt8]) -> Bool? {
   var hides: Bool?
   for line in mounts.split(separator: UInt8(ascii: "\n")) {
     let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
-    // The last of several that are mounted there counts.
+    // Of several mounts, the last one is visible.
     guard fields.count > 4, fields[4] == "/proc", let options = fields.last
     else { continue }
     hides = options.split(separator: ",").contains {

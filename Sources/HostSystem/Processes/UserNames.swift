@@ -1,7 +1,7 @@
-/// The name of a user, if `/etc/passwd` has one (passwd(5)).
+/// The name of a user in `/etc/passwd` (passwd(5)).
 ///
-/// Names from elsewhere, such as LDAP, are not found: that takes libraries which
-/// a static program cannot load.
+/// Names from other sources, such as LDAP, are not found. Looking them up takes
+/// libraries that a static program cannot load.
 package func userName(of user: UInt32) -> String? {
   guard let text = try? readTextFile("/etc/passwd", limit: 1 << 22) else {
     return nil
@@ -9,7 +9,7 @@ package func userName(of user: UInt32) -> String? {
   return userName(of: user, in: text)
 }
 
-/// The first name that the text of `/etc/passwd` has for a user.
+/// The first name of a user in the text of `/etc/passwd`.
 func userName(of user: UInt32, in text: String) -> String? {
   for line in text.split(whereSeparator: \.isNewline) {
     let fields = line.split(

@@ -16,7 +16,7 @@ package func writeToStandardError(_ line: String) {
 }
 
 /// Says on standard error what is wrong, in one line, whatever is in it.
-package func complain(_ message: String, as program: String) {
+package func printError(_ message: String, as program: String) {
   let lines = message.split(whereSeparator: \.isNewline)
   writeToStandardError("\(program): " + lines.joined(separator: "\\n"))
 }

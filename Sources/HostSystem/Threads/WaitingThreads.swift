@@ -22,16 +22,16 @@ package final class WaitingThreads: @unchecked Sendable {
     capacity: 1)
   private let hasWork = UnsafeMutablePointer<pthread_cond_t>.allocate(
     capacity: 1)
-  private let patience: Duration
+  private let idleTimeout: Duration
 
   // Guarded by `mutex`.
   private var queue: ArraySlice<@Sendable () -> Void> = []
   private var threads = 0
   private var idle = 0
 
-  /// - Parameter patience: How long a thread waits for work before it ends.
-  package init(patience: Duration = .seconds(5)) {
-    self.patience = patience
+  /// - Parameter idleTimeout: How long a thread waits for work before it ends.
+  package init(idleTimeout: Duration = .seconds(5)) {
+    self.idleTimeout = idleTimeout
     pthread_mutex_init(mutex, nil)
     // No step of the wall clock is to move the time.
     var attributes = pthread_condattr_t()
@@ -107,9 +107,9 @@ package final class WaitingThreads: @unchecked Sendable {
     defer { idle -= 1 }
     var end = timespec()
     clock_gettime(CLOCK_MONOTONIC, &end)
-    let patience = patience.timespec
-    end.tv_sec += patience.tv_sec
-    end.tv_nsec += patience.tv_nsec
+    let idleTimeout = idleTimeout.timespec
+    end.tv_sec += idleTimeout.tv_sec
+    end.tv_nsec += idleTimeout.tv_nsec
     if end.tv_nsec >= 1_000_000_000 {
       end.tv_sec += 1
       end.tv_nsec -= 1_000_000_000

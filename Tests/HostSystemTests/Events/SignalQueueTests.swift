@@ -122,7 +122,7 @@ import Testing
   @Test func aBrokenPipeIsAnErrorOnceItIsAskedFor() async {
     await #expect(processExitsWith: .success) {
       useDefaults()
-      reportBrokenPipes()
+      ignoreBrokenPipeSignal()
       let pipe = try FileDescriptor.pipe()
       try pipe.readEnd.close()
       #expect(throws: Errno.brokenPipe) { try pipe.writeEnd.writeAll([1]) }

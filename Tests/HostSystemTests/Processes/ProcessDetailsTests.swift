@@ -72,9 +72,9 @@ import Testing
   }
 
   @Test func aProcessActsForItsUser() throws {
-    #expect(process(getpid(), actsFor: geteuid()))
-    #expect(!process(getpid(), actsFor: geteuid() + 1))
-    #expect(!process(.max, actsFor: geteuid()))
+    #expect(isEffectiveUser(geteuid(), ofProcess: getpid()))
+    #expect(!isEffectiveUser(geteuid() + 1, ofProcess: getpid()))
+    #expect(!isEffectiveUser(geteuid(), ofProcess: .max))
   }
 
   @Test func aProcessThatIsNot() throws {

@@ -153,7 +153,7 @@ import Testing
 
   @Test func threadsOfTheKernelAreNoProcesses() throws {
     // kthreadd, where this is the host's pid namespace.
-    guard try Namespace.process() == .hostProcess else { return }
+    guard try Namespace.pid() == .hostPID else { return }
     #expect(try ProcessIdentity.lookUp(2) == .kernelThread)
     #expect(throws: ProcessHandleError.kernelThread) {
       _ = try ProcessHandle.open(2, watching: true)

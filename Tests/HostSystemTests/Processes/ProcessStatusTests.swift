@@ -21,6 +21,18 @@ private func line(
     #expect(status.state == UInt8(ascii: "R"))
     #expect(status.threadCount == 3)
     #expect(status.startTime == 987_654_321)
+    #expect(status.parent == 4)
+    #expect(status.session == 6)
+    #expect(status.stackStart == 28)
+  }
+
+  /// The kernel shows -1 as the group and session of a process that is being reaped.
+  @Test func aProcessThatIsBeingReapedHasNoSession() throws {
+    let line = "9 (sh) Z 1 -1 -1 0 -1 4227084 0 0 0 0 0 0 0 0 20 0 0 0 5 0 0"
+    let status = try #require(ProcessStatus(Array(line.utf8)))
+    #expect(status.session == nil)
+    #expect(status.life == .ambiguous)
+    #expect(status.stackStart == nil)
   }
 
   @Test(arguments: [
@@ -87,7 +99,7 @@ private func line(
     arguments: ["Z", "X", "x"],
     [
       // As a process shows whose pid another thread takes over (execve(2)).
-      ("0", ProcessStatus.Life.unclear), ("1", .ended), ("2", .running),
+      ("0", ProcessStatus.Life.ambiguous), ("1", .ended), ("2", .running),
     ])
   func endedProcessRunsAsLongAsItHasOtherThreads(
     _ state: String, _ threads: (count: String, life: ProcessStatus.Life)

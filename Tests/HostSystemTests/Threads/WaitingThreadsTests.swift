@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test func anIdleThreadIsUsedAgain() throws {
-    let threads = WaitingThreads(patience: .seconds(600))
+    let threads = WaitingThreads(idleTimeout: .seconds(600))
     let numbers = Collected<Int32>()
     for round in 1...20 {
       let done = Counter()
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func aThreadWithoutWorkEnds() throws {
-    let threads = WaitingThreads(patience: .milliseconds(1))
+    let threads = WaitingThreads(idleTimeout: .milliseconds(1))
     for _ in 0..<2 {
       let done = Counter()
       try threads.run { done.add() }

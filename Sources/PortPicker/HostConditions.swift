@@ -127,12 +127,10 @@ extension SocketUse {
 /// The sockets of a picked port; they are closed with this value unless they are
 /// released.
 package final class KeptSockets: Sendable {
-  private struct State: ~Copyable {
-    var tcp: Descriptor?
-    var udp: Descriptor?
-  }
-
-  private let state: Mutex<State>
+  private let tcp: FileDescriptor
+  private let udp: FileDescriptor?
+  /// Not a lock: a child made by fork(2) may close its copies of the sockets.
+  private let isReleased = Atomic(false)
 
   /// How many connections may wait to be accepted; the kernel lowers it to
   /// `net.core.somaxconn`.
@@ -144,11 +142,20 @@ package final class KeptSockets: Sendable {
     // PortSocket.
     try sockets.tcp.allowAddressReuse()
     let (tcp, udp) = sockets.release()
-    var state = State(
-      tcp: Descriptor(owning: tcp), udp: Descriptor(owning: udp))
+    self.tcp = tcp
     // Only TCP is held.
-    if use == .held { state.udp = nil }
-    self.state = Mutex(state)
+    if use == .held {
+      try? udp.close()
+      self.udp = nil
+    } else {
+      self.udp = udp
+    }
+  }
+
+  deinit {
+    guard let sockets = release() else { return }
+    try? sockets.tcp.close()
+    try? sockets.udp?.close()
   }
 
   /// Hands the sockets over to the caller, once.
@@ -156,10 +163,10 @@ package final class KeptSockets: Sendable {
   /// - Returns: The TCP socket, and the UDP socket if the port is bound and
   ///   not only held; `nil` after the first call.
   package func release() -> (tcp: FileDescriptor, udp: FileDescriptor?)? {
-    state.withLock { state in
-      guard let tcp = state.tcp.take()?.release() else { return nil }
-      return (tcp, state.udp.take()?.release())
+    if isReleased.exchange(true, ordering: .acquiringAndReleasing) {
+      return nil
     }
+    return (tcp, udp)
   }
 }
 

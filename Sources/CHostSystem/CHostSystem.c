@@ -22,13 +22,13 @@ pid_t chs_thread_id(void) { return gettid(); }
 
 uint64_t chs_fork_generation(void) {
   static _Atomic(_Atomic uint64_t *) shared_page;
-  // Not wiped: a child goes on counting where its parent was.
+  // Not wiped: a child continues its parent's count.
   static _Atomic uint64_t last;
   _Atomic uint64_t *page = atomic_load(&shared_page);
   if (page == NULL) {
     void *fresh = mmap(NULL, sizeof *page, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    // A pid is nearly as good, and costs a call each time.
+    // A pid is almost as good, but costs a call each time.
     if (fresh == MAP_FAILED) return (uint64_t)getpid();
     if (madvise(fresh, sizeof *page, MADV_WIPEONFORK) != 0) {
       munmap(fresh, sizeof *page);
@@ -62,7 +62,7 @@ int chs_start_thread(size_t stack_size, void *(*body)(void *), void *argument) {
   pthread_t thread;
   error = pthread_create(&thread, &attributes, body, argument);
   if (error == EINVAL) {
-    // Thread-local variables are part of the stack, and did not fit.
+    // Thread-local variables are on the stack and did not fit.
     pthread_attr_setstacksize(&attributes, default_size);
     error = pthread_create(&thread, &attributes, body, argument);
   }
@@ -75,11 +75,11 @@ uint64_t chs_netns_cookie(int socket) {
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-  uint64_t number = 0;
-  socklen_t size = sizeof number;
-  if (getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &number, &size) != 0)
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
     return 0;
-  return number;
+  return cookie;
 }
 
 int chs_thread_signal(pid_t process, pid_t thread, int signal) {
@@ -128,7 +128,7 @@ int chs_peer_credentials(int socket, pid_t *pid, uid_t *uid) {
   return 0;
 }
 
-// Older headers do not have it; it is the same on all but alpha, parisc and sparc.
+// Older headers lack it. It differs only on alpha, parisc, and sparc.
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
 #endif
@@ -153,16 +153,16 @@ int chs_signal_next(int descriptor) {
   return -1;
 }
 
-int chs_rename_without_replacing(const char *from, const char *to) {
+int chs_rename_noreplace(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
 }
 
-int chs_exchange_names(const char *one, const char *other) {
+int chs_rename_exchange(const char *one, const char *other) {
   return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
-// Closes the descriptors from `first` to `last`, both included. Where
-// close_range(2) is missing (before Linux 5.9) it closes one after another.
+// Closes the descriptors from `first` to `last`, inclusive; one by one if the kernel
+// lacks close_range(2) (before Linux 5.9).
 static void close_between(unsigned first, unsigned last) {
   if (first > last) return;
   if (syscall(SYS_close_range, first, last, 0) == 0) return;
@@ -176,8 +176,8 @@ static int64_t monotonic_nanoseconds(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Closes every descriptor but `kept`, which are in ascending order, and `last`,
-// which is closed when the others are.
+// Closes all descriptors except `kept`, which must be in ascending order. Closes `last`
+// after all others.
 static void close_all_but(const int *kept, size_t count, int last) {
   unsigned next = 0;
   for (size_t i = 0; i <= count; i++) {
@@ -194,7 +194,7 @@ static void close_all_but(const int *kept, size_t count, int last) {
 
 pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
                              const struct timespec *timeout) {
-  // It has its end when the child has none of our descriptors any more.
+  // Its read end reports end-of-file when the child has closed all other descriptors.
   int ready[2];
   if (pipe2(ready, O_CLOEXEC) != 0) return -1;
   // A signal must not run the caller's handlers in the child.
@@ -216,7 +216,7 @@ pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
   }
 
   setsid();
-  // Not to pin the file system that the caller happened to be in.
+  // Otherwise, the child would keep the caller's file system busy.
   if (chdir("/") != 0) errno = 0;
   for (int signal_number = 1; signal_number < NSIG; signal_number++)
     signal(signal_number, SIG_DFL);

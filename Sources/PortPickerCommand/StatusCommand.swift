@@ -42,7 +42,7 @@ struct StatusCommand: ParsableCommand {
           .joined(separator: "\n"))
       return
     }
-    guard Terminal.onStandardOutput()?.hasCursor == true else {
+    guard Terminal.onStandardOutput()?.canMoveCursor == true else {
       throw PortPickerError(
         .invalidArgument,
         "--watch requires a terminal with a movable cursor; leave it out, or use "
@@ -105,7 +105,8 @@ extension PortSourceStatus {
     }
     if !table.isEmpty {
       let isPlain =
-        terminal?.hasCursor != true || environmentVariable("NO_COLOR") != nil
+        terminal?.canMoveCursor != true
+        || environmentVariable("NO_COLOR") != nil
       lines.append("")
       lines += table.lines(
         width: terminal?.columns,

@@ -65,7 +65,7 @@ final class Events {
 
   /// Unregisters a descriptor.
   func forget(_ descriptor: FileDescriptor) {
-    queue.forget(descriptor)
+    queue.stopWatching(descriptor)
   }
 
   /// Waits until something is ready, or until a deadline.

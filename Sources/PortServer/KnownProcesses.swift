@@ -65,7 +65,7 @@ struct KnownProcesses: ~Copyable {
     guard byPID[process.pid] === process else { return }
     byPID[process.pid] = nil
     if let descriptor = process.raw {
-      ends.forget(descriptor)
+      ends.stopWatching(descriptor)
       watchedCount -= 1
     } else {
       removeUnwatched(process.pid)

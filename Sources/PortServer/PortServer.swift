@@ -110,7 +110,7 @@ package final class PortServer {
     reportStatus()
     while !isStopping { try turn(until: nextDeadline) }
     notifier?.send(.stopping)
-    signals.restoreDefaults()
+    signals.restoreDefaultActions()
     listeners.close()
     book.removeUnusedLedger()
     logStatistics()

@@ -9,7 +9,7 @@ package struct StandardErrorLog: LogHandler {
   package var logLevel = Logger.Level.notice
   package var metadata: Logger.Metadata = [:]
   private let label: String
-  private let isJournal = ServiceManager.readsStandardError
+  private let isJournal = ServiceManager.isStandardErrorJournal
 
   package init(label: String) {
     self.label = label
@@ -21,7 +21,7 @@ package struct StandardErrorLog: LogHandler {
   }
 
   package func log(event: LogEvent) {
-    _ = writeToStandardErrorWithoutWaiting(
+    _ = writeToStandardErrorWithoutBlocking(
       isJournal
         ? "<\(event.level.priority)>\(event.message)"
         : "\(wallClockTime()) \(event.level) \(label): \(event.message)")

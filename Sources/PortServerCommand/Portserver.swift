@@ -288,7 +288,7 @@ extension Portserver {
       var command = try parseAsRoot()
       try command.run()
     } catch let failure as Failure {
-      if ServiceManager.readsStandardError {
+      if ServiceManager.isStandardErrorJournal {
         writeToStandardError("<3>\(failure.message)")
       } else {
         printError(failure.message, as: "portserver")

@@ -1,5 +1,28 @@
-/// The time of day here, as RFC 3339 has it, to be read by people: no decision
-/// rests on it.
+/// Nanoseconds since the machine started, including the time that it was suspended
+/// (`CLOCK_BOOTTIME`).
+package func nanosecondsSinceBoot() -> UInt64 {
+  nanoseconds(on: CLOCK_BOOTTIME)
+}
+
+/// Nanoseconds on a clock.
+///
+/// clock_gettime(2) cannot fail for a clock that exists.
+func nanoseconds(on clock: clockid_t) -> UInt64 {
+  var time = timespec()
+  clock_gettime(clock, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}
+
+/// Pauses this thread (nanosleep(2)).
+package func pause(for duration: Duration) {
+  var wanted = duration.timespec
+  var left = timespec()
+  while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
+}
+
+/// The local time in the format of RFC 3339, for people.
+///
+/// No decision depends on it.
 package func wallClockTime() -> String {
   var now = time(nil)
   var fields = tm()

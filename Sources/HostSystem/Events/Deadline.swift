@@ -1,28 +1,30 @@
-/// A moment on the monotonic clock, which no clock step moves.
+/// A moment on the monotonic clock, unaffected by steps of the wall clock.
 package struct Deadline: Comparable, Sendable {
   /// Nanoseconds on `CLOCK_MONOTONIC`.
   private let nanoseconds: UInt64
 
-  /// The moment that is `duration` from now; a negative one counts as zero.
+  /// The moment that is `duration` from now.
+  ///
+  /// A negative duration counts as zero.
   package init(after duration: Duration) {
     nanoseconds = Self.now.addingSaturating(duration.nanoseconds)
   }
 
-  /// What is left until the deadline; zero once it has passed.
+  /// The time until the deadline; zero if it has passed.
   package var remaining: Duration {
     let now = Self.now
     return .nanoseconds(
       Int64(clamping: nanoseconds > now ? nanoseconds - now : 0))
   }
 
-  /// What is left in milliseconds, rounded up, as epoll_wait(2) takes it.
+  /// The time until the deadline in milliseconds, rounded up, for epoll_wait(2).
   var remainingMilliseconds: Int32 {
     let now = Self.now
     if nanoseconds <= now { return 0 }
     return Int32(clamping: (nanoseconds - now - 1) / 1_000_000 + 1)
   }
 
-  /// The moment as pthread_cond_timedwait(3) takes it.
+  /// The moment on `CLOCK_MONOTONIC`, for pthread_cond_timedwait(3).
   var systemTime: timespec { Duration.nanoseconds(nanoseconds).timespec }
 
   /// Whether the deadline has passed.
@@ -32,31 +34,11 @@ package struct Deadline: Comparable, Sendable {
     one.nanoseconds < other.nanoseconds
   }
 
-  private static var now: UInt64 {
-    var time = timespec()
-    // clock_gettime(2) with this clock and a valid pointer cannot fail.
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-  }
-}
-
-/// Nanoseconds since the machine started, the time that it was suspended
-/// included (`CLOCK_BOOTTIME`).
-package func nanosecondsSinceBoot() -> UInt64 {
-  var time = timespec()
-  clock_gettime(CLOCK_BOOTTIME, &time)
-  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
-}
-
-/// Waits (nanosleep(2)).
-package func pause(for duration: Duration) {
-  var wanted = duration.timespec
-  var left = timespec()
-  while nanosleep(&wanted, &left) != 0, errno == EINTR { wanted = left }
+  private static var now: UInt64 { HostSystem.nanoseconds(on: CLOCK_MONOTONIC) }
 }
 
 extension Duration {
-  /// The duration in whole nanoseconds, clamped to what a `UInt64` can say.
+  /// The duration in whole nanoseconds, clamped to the range of `UInt64`.
   package var nanoseconds: UInt64 {
     let attoseconds = attoseconds
     if attoseconds < 0 { return 0 }
@@ -69,8 +51,8 @@ extension Duration {
     ).quotient
   }
 
-  /// The duration as the kernel's `timespec`, clamped to a hundred years, so
-  /// that sums of a few of them cannot overflow.
+  /// The duration as a `timespec`, clamped to a hundred years, so that sums of a few of
+  /// them cannot overflow.
   var timespec: timespec {
     let nanoseconds = min(self.nanoseconds, 100 * 366 * 86_400 * 1_000_000_000)
     return Glibc.timespec(
@@ -78,11 +60,9 @@ extension Duration {
       tv_nsec: Int(nanoseconds % 1_000_000_000))
   }
 
-  /// The duration as the kernel's `timeval`, rounded up, clamped as
-  /// ``timespec`` is.
+  /// The duration as a `timeval`, rounded up, and clamped like ``timespec``.
   ///
-  /// A positive duration never comes out as zero, which `SO_RCVTIMEO` takes for
-  /// "no limit".
+  /// A positive duration never becomes zero, which means "no limit" to `SO_RCVTIMEO`.
   var timeval: timeval {
     let spec = timespec
     let microseconds = spec.tv_sec * 1_000_000 + (spec.tv_nsec + 999) / 1000

@@ -1,26 +1,27 @@
 import CHostSystem
 package import SystemPackage
 
-/// Says which of many descriptors have something to read, or room to write:
+/// Reports which of many descriptors are ready for reading or writing, by
 /// level-triggered epoll(7).
 ///
-/// What is ready is reported again and again until it has been read, so that
-/// nothing is lost where only a part of it is handled in a turn.
+/// A descriptor is reported for as long as it is ready, so that a turn may handle only
+/// a part of what has arrived.
 package struct EventQueue: ~Copyable {
   private let epoll: Descriptor
   private var tokens = [UInt64](repeating: 0, count: capacity)
 
-  /// - Throws: What `epoll_create1(2)` says.
+  /// - Throws: The error of epoll_create1(2).
   package init() throws(Errno) {
     epoll = try Descriptor { chs_epoll_create() }
   }
 
-  /// Has a descriptor reported, until it is closed or ``forget(_:)`` is called.
+  /// Reports a descriptor from now on, until it is closed or ``stopWatching(_:)`` is called.
   ///
   /// - Parameters:
-  ///   - descriptor: What can be read, or whose peer hangs up.
-  ///   - token: What it is reported as.
-  /// - Throws: What `epoll_ctl(2)` says.
+  ///   - descriptor: The descriptor. It is reported when it is readable or its peer has
+  ///     hung up.
+  ///   - token: The token under which it is reported.
+  /// - Throws: The error of epoll_ctl(2).
   package func watch(
     _ descriptor: FileDescriptor, as token: UInt64
   ) throws(Errno) {
@@ -29,23 +30,23 @@ package struct EventQueue: ~Copyable {
     }
   }
 
-  /// What a descriptor is reported for.
+  /// The condition for which a descriptor is reported.
   package enum Interest: Sendable {
-    /// It can be read.
+    /// The descriptor is readable.
     case reading
-    /// It can be written to.
+    /// The descriptor is writable.
     case writing
-    /// Its peer has hung up, which is reported always.
+    /// The peer has hung up. This is always reported.
     case hangUp
   }
 
-  /// Has a descriptor that is watched reported for something else.
+  /// Changes the condition and token of a descriptor that is watched.
   ///
   /// - Parameters:
   ///   - descriptor: The descriptor.
-  ///   - interest: What it is reported for from now on.
-  ///   - token: What it is reported as.
-  /// - Throws: What `epoll_ctl(2)` says.
+  ///   - interest: The condition for which it is reported from now on.
+  ///   - token: The token under which it is reported.
+  /// - Throws: The error of epoll_ctl(2).
   package func watch(
     _ descriptor: FileDescriptor, for interest: Interest, as token: UInt64
   ) throws(Errno) {
@@ -56,19 +57,19 @@ package struct EventQueue: ~Copyable {
     }
   }
 
-  /// Has a descriptor not reported any more.
-  package func forget(_ descriptor: FileDescriptor) {
-    // It fails only where the descriptor is not watched.
+  /// Stops reporting a descriptor.
+  package func stopWatching(_ descriptor: FileDescriptor) {
+    // It fails only if the descriptor is not watched.
     _ = chs_epoll_remove(epoll.raw.rawValue, descriptor.rawValue)
   }
 
-  /// Waits until something is ready.
+  /// Waits until a descriptor is ready.
   ///
-  /// - Parameter deadline: Until when, at most, in whole milliseconds from now;
-  ///   `nil` for as long as it takes.
-  /// - Returns: How many tokens there are; 0 where the time is over, or where
-  ///   the process was stopped and continued (signal(7)).
-  /// - Throws: What `epoll_wait(2)` says.
+  /// - Parameter deadline: When to stop waiting, rounded up to milliseconds; `nil` for
+  ///   never.
+  /// - Returns: The number of tokens; 0 after the deadline, or if the process was
+  ///   stopped and continued (signal(7)).
+  /// - Throws: The error of epoll_wait(2).
   package mutating func wait(until deadline: Deadline?) throws(Errno) -> Int {
     do {
       return try wait(deadline?.remainingMilliseconds ?? -1)
@@ -78,11 +79,10 @@ package struct EventQueue: ~Copyable {
     }
   }
 
-  /// Looks what is ready now.
+  /// Collects the descriptors that are ready now, without waiting.
   ///
-  /// - Returns: How many tokens there are; as many as ``capacity`` where there
-  ///   may be more.
-  /// - Throws: What `epoll_wait(2)` says.
+  /// - Returns: The number of tokens. If it is ``capacity``, there may be more.
+  /// - Throws: The error of epoll_wait(2).
   package mutating func poll() throws(Errno) -> Int {
     try wait(0)
   }
@@ -95,13 +95,13 @@ package struct EventQueue: ~Copyable {
       })
   }
 
-  /// How many tokens are found at a time.
+  /// The maximum number of tokens collected at a time.
   package static let capacity = 128
 
-  /// What turns readable when something is ready: queues can be watched by
-  /// queues.
+  /// A descriptor that is readable if a watched one is ready, so that a queue can watch
+  /// another queue.
   package var raw: FileDescriptor { epoll.raw }
 
-  /// One of the tokens that were found last.
+  /// A token of the last call of ``wait(until:)`` or ``poll()``.
   package subscript(index: Int) -> UInt64 { tokens[index] }
 }

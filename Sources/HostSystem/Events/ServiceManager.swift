@@ -1,14 +1,15 @@
 package import SystemPackage
 
-/// The service manager that has started this process, if one has: systemd.
+/// The service manager that started this process, such as systemd.
 package enum ServiceManager {
-  /// The sockets that it has handed over (sd_listen_fds(3)).
+  /// Takes the sockets that it has passed (sd_listen_fds(3)), and unsets the variables
+  /// that name them.
   ///
-  /// They are meant for this process only if `LISTEN_PID` is its pid.
+  /// The sockets are meant for this process only if `LISTEN_PID` is its pid.
   ///
-  /// - Returns: Their descriptors, which nothing else in this process uses;
-  ///   the variables are gone after the first call.
-  /// - Throws: `Errno.badFileDescriptor` where one of them is not open.
+  /// - Returns: The descriptors, which nothing else in this process uses; none after the
+  ///   first call.
+  /// - Throws: `Errno.badFileDescriptor` if one of them is not open.
   package static func takeSockets() throws(Errno) -> [FileDescriptor] {
     defer {
       for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
@@ -31,16 +32,16 @@ package enum ServiceManager {
   /// `SD_LISTEN_FDS_START`.
   private static let firstSocket: Int32 = 3
 
-  /// Whether standard error goes to its journal (`JOURNAL_STREAM`,
+  /// Whether standard error is connected to the journal (`JOURNAL_STREAM`,
   /// systemd.exec(5)).
-  package static var readsStandardError: Bool {
+  package static var isStandardErrorJournal: Bool {
     var status = stat()
     guard fstat(STDERR_FILENO, &status) == 0 else { return false }
     return environmentVariable("JOURNAL_STREAM")
       == "\(status.st_dev):\(status.st_ino)"
   }
 
-  /// How often it wants to hear that this process is well, if it does
+  /// The interval within which it expects a watchdog message; `nil` if it expects none
   /// (sd_watchdog_enabled(3)).
   package static var watchdogInterval: Duration? {
     if let pid = environmentVariable("WATCHDOG_PID"), Int32(pid) != getpid() {
@@ -54,21 +55,20 @@ package enum ServiceManager {
   }
 }
 
-/// The socket on which a service manager is told how this process is
-/// (sd_notify(3)).
+/// The socket for notifications to the service manager (sd_notify(3)).
 package struct ServiceNotifier: ~Copyable {
   private let socket: Descriptor
   private let address: UnixAddress
 
-  /// What there is to say.
+  /// A notification.
   package enum Message: Hashable, Sendable {
-    /// It is ready to serve.
+    /// The service is ready.
     case ready
-    /// It is about to end.
+    /// The service is about to end.
     case stopping
-    /// It is well.
+    /// The service is alive.
     case watchdog
-    /// What it does, in a line for people.
+    /// The service's status, a line for people.
     case status(String)
 
     fileprivate var text: String {
@@ -81,25 +81,23 @@ package struct ServiceNotifier: ~Copyable {
     }
   }
 
-  /// The service manager that `NOTIFY_SOCKET` names.
+  /// A notifier for the service manager that `NOTIFY_SOCKET` names.
   ///
-  /// - Returns: `nil` where none does.
-  /// - Throws: What `socket(2)` says.
+  /// - Returns: `nil` if it names none.
+  /// - Throws: The error of socket(2).
   package static func fromEnvironment() throws(Errno) -> ServiceNotifier? {
     guard
       let name = environmentVariable("NOTIFY_SOCKET"),
       let address = UnixAddress(name)
     else { return nil }
     return ServiceNotifier(
-      socket: try Descriptor {
-        Glibc.socket(
-          AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-      },
-      address: address)
+      socket: try Descriptor(socket: AF_UNIX, SOCK_DGRAM), address: address)
   }
 
-  /// Says something; what cannot be sent at once is dropped, for the service
-  /// manager must not hold up what it watches.
+  /// Sends a notification without blocking.
+  ///
+  /// If it cannot be sent at once, it is dropped: the service manager must not delay
+  /// the service.
   package func send(_ message: Message) {
     let text = message.text
     _ = address.withSocketAddress { address, length in

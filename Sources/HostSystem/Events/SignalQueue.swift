@@ -1,23 +1,23 @@
 import CHostSystem
 package import SystemPackage
 
-/// Signals that are read one after another instead of interrupting
+/// Signals that are read from a descriptor instead of interrupting the process
 /// (signalfd(2)).
 package struct SignalQueue: ~Copyable {
   private let descriptor: Descriptor
 
-  /// A signal that a program answers to.
+  /// A signal that the program handles.
   package enum Signal: CaseIterable, Sendable {
-    /// `SIGINT`, which a shell's Ctrl-C sends.
+    /// `SIGINT`, sent by Ctrl-C in a terminal.
     case interrupt
     /// `SIGTERM`.
     case terminate
-    /// `SIGHUP`, which a terminal sends that goes.
+    /// `SIGHUP`, sent when a terminal is closed.
     case hangUp
     /// `SIGUSR1`.
     case user1
 
-    /// As signal(7) calls it.
+    /// The name in signal(7).
     package var name: String {
       switch self {
       case .interrupt: "SIGINT"
@@ -37,16 +37,16 @@ package struct SignalQueue: ~Copyable {
     }
   }
 
-  /// Blocks the signals, so that they wait to be read.
+  /// Blocks the signals, so that they can be read.
   ///
-  /// `SIGINT` is left out where it was ignored when this program was started,
-  /// as a shell without job control does for a program in the background: what
-  /// is meant for the program in front is not for it. So is `SIGHUP`, which
-  /// nohup(1) has ignored.
+  /// `SIGINT` and `SIGHUP` stay ignored if they were ignored when the program started.
+  /// A shell without job control ignores `SIGINT` for background programs, and nohup(1)
+  /// ignores `SIGHUP`.
   ///
-  /// Call it while the process has one thread: signal masks belong to threads.
+  /// Call this while the process has one thread, because each thread has its own signal
+  /// mask.
   ///
-  /// - Throws: What `signalfd(2)` says.
+  /// - Throws: The error of signalfd(2).
   package init() throws(Errno) {
     var set = sigset_t()
     sigemptyset(&set)
@@ -62,21 +62,21 @@ package struct SignalQueue: ~Copyable {
     descriptor = try Descriptor { chs_signal_open(&set) }
   }
 
-  /// What turns readable when a signal waits.
+  /// A descriptor that is readable if a signal is pending.
   package var raw: FileDescriptor { descriptor.raw }
 
-  /// The next signal that waits, if there is one.
+  /// The next pending signal, if there is one.
   package func next() -> Signal? {
     let number = chs_signal_next(descriptor.raw.rawValue)
     return Signal.allCases.first { $0.number == number }
   }
 
-  /// From now on `SIGINT` and `SIGTERM` do at once what they do by default: they
-  /// end the process.
+  /// Restores the default action of `SIGINT` and `SIGTERM`, which ends the process at
+  /// once.
   ///
-  /// `SIGUSR1`, which asks for something and not for the end, waits for ever, and
-  /// so does `SIGHUP`, of which a terminal that goes sends more than one.
-  package func restoreDefaults() {
+  /// `SIGUSR1` stays blocked, because it does not ask the process to end, and so does
+  /// `SIGHUP`, because a terminal that is closed may send more than one.
+  package func restoreDefaultActions() {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in [Signal.interrupt, .terminate]
@@ -89,14 +89,14 @@ package struct SignalQueue: ~Copyable {
   private static func isIgnored(_ signal: Signal) -> Bool {
     var action = sigaction()
     sigaction(signal.number, nil, &action)
-    // SIG_IGN is a macro that Swift does not see; its value is 1.
+    // SIG_IGN is a macro that Swift cannot import. Its value is 1.
     return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
       == 1
   }
 }
 
-/// Lets a write to a pipe that nobody reads fail with `Errno.brokenPipe`
-/// instead of ending this process (`SIGPIPE`, pipe(7)).
+/// Makes a write to a pipe without a reader fail with `Errno.brokenPipe` instead of
+/// ending this process (`SIGPIPE`, pipe(7)).
 package func ignoreBrokenPipeSignal() {
   signal(SIGPIPE, SIG_IGN)
 }

@@ -1,13 +1,58 @@
 package import SystemPackage
 
-/// The process that has a file locked with flock(2), as `/proc/locks` says
-/// (proc_locks(5)); `nil` where it does not.
+extension File {
+  /// Waits for the lock that only one open file at a time can have (flock(2)).
+  ///
+  /// The lock ends with ``unlock()`` or with the process, however that ends.
+  ///
+  /// flock(2) has no time limit, and a stopped process (SIGSTOP) can keep the lock
+  /// forever. The lock is therefore tried repeatedly, after pauses that grow to a
+  /// millisecond. The less time is left, the shorter the pauses are, so that those who
+  /// have waited longest are likely to be next.
+  ///
+  /// - Returns: Whether the lock was obtained before the deadline. It is tried at least
+  ///   once.
+  /// - Throws: The error of flock(2).
+  package func lock(until deadline: Deadline) throws(Errno) -> Bool {
+    try HostSystem.lock(descriptor.raw, until: deadline)
+  }
+
+  /// Releases the lock.
+  package func unlock() {
+    // It cannot fail on an open descriptor, and closing also releases the lock.
+    _ = flock(descriptor.raw.rawValue, LOCK_UN)
+  }
+}
+
+/// Waits for the lock of a file or directory; see ``File/lock(until:)``.
+func lock(
+  _ descriptor: FileDescriptor, until deadline: Deadline
+) throws(Errno) -> Bool {
+  var pause: UInt64 = 20_000
+  while true {
+    do {
+      try systemCall { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
+      return true
+    } catch {
+      guard error == .wouldBlock else { throw error }
+    }
+    let remaining = deadline.remaining.nanoseconds
+    if remaining == 0 { return false }
+    let limit = min(max(remaining / 5000, 50_000), 1_000_000)
+    var time = timespec(tv_sec: 0, tv_nsec: Int(min(pause, limit)))
+    nanosleep(&time, nil)
+    pause = min(pause * 2, 1_000_000)
+  }
+}
+
+/// The process that has a file locked with flock(2), from `/proc/locks`
+/// (proc_locks(5)); `nil` if it is not listed.
 package func lockHolder(of file: Stat) -> Int32? {
   guard let locks = try? readTextFile("/proc/locks", limit: 1 << 20) else {
     return nil
   }
   let device = file.deviceID.rawValue
-  // makedev(3): how the kernel's major and minor numbers make up `st_dev`.
+  // makedev(3) builds `st_dev` from the kernel's major and minor numbers like this.
   let major = (device >> 8 & 0xFFF) | (device >> 32 & ~0xFFF)
   let minor = (device & 0xFF) | (device >> 12 & ~0xFF)
   for line in locks.split(separator: "\n") {

@@ -1,26 +1,26 @@
 package import SystemPackage
 
-/// Reads a small text file of the kernel's, such as those under `/proc`.
+/// Reads a text file, such as those under `/proc`.
 ///
 /// - Parameters:
 ///   - path: The file's path.
-///   - limit: How many bytes are read at most; what follows is left out.
-/// - Returns: The bytes, decoded as UTF-8 with damaged parts replaced.
-/// - Throws: What `open(2)` or `read(2)` says.
+///   - limit: The maximum number of bytes to read. The rest is ignored.
+/// - Returns: The bytes, decoded as UTF-8. Invalid sequences are replaced.
+/// - Throws: The error of open(2) or read(2).
 package func readTextFile(
   _ path: String, limit: Int = 4096
 ) throws(Errno) -> String {
   String(decoding: try readFile(path, limit: limit), as: UTF8.self)
 }
 
-/// Reads a setting of the kernel's: a file under `/proc/sys`.
+/// Reads a kernel setting: a file under `/proc/sys`.
 ///
-/// The kernel answers one read, from the beginning, and nothing after it
-/// (`proc_dointvec` and others in `kernel/sysctl.c`): what does not fit is lost.
+/// The kernel answers only one read, at offset 0 (`proc_dointvec` and others in
+/// `kernel/sysctl.c`). What does not fit into its buffer is lost.
 ///
 /// - Parameter path: The file's path.
-/// - Returns: The text; at most 512 KiB, which can list every port there is.
-/// - Throws: What `open(2)` or `pread(2)` says.
+/// - Returns: The text, at most 512 KiB, which is enough to list all ports.
+/// - Throws: The error of open(2) or pread(2).
 func readSetting(_ path: String) throws(Errno) -> String {
   let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
   var bytes: [UInt8] = []
@@ -33,7 +33,7 @@ func readSetting(_ path: String) throws(Errno) -> String {
   return String(decoding: bytes, as: UTF8.self)
 }
 
-/// Reads the first bytes of a file, as ``readTextFile(_:limit:)`` does.
+/// Reads the first bytes of a file; see ``readTextFile(_:limit:)``.
 func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
   var bytes: [UInt8] = []
@@ -48,7 +48,7 @@ func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   return bytes
 }
 
-/// The target of a symbolic link of the kernel's, such as `/proc/self` (readlink(2)).
+/// The target of a symbolic link under `/proc` (readlink(2)).
 ///
 /// - Throws: The error of readlink(2); `Errno.fileNameTooLong` if the target has 64
 ///   bytes or more.

@@ -2,7 +2,7 @@ package import SystemPackage
 
 /// Writes a line to standard output.
 ///
-/// - Throws: What `write(2)` says, such as `Errno.brokenPipe` or
+/// - Throws: The error of write(2), such as `Errno.brokenPipe` or
 ///   `Errno.badFileDescriptor`.
 package func writeToStandardOutput(_ line: String) throws(Errno) {
   try write(line, to: STDOUT_FILENO)
@@ -10,25 +10,26 @@ package func writeToStandardOutput(_ line: String) throws(Errno) {
 
 /// Writes a line to standard error.
 ///
-/// What cannot be written is dropped: there is nobody left to tell.
+/// A line that cannot be written is dropped.
 package func writeToStandardError(_ line: String) {
   try? write(line, to: STDERR_FILENO)
 }
 
-/// Says on standard error what is wrong, in one line, whatever is in it.
+/// Writes an error message to standard error as one line.
+///
+/// Line breaks are escaped.
 package func printError(_ message: String, as program: String) {
   let lines = message.split(whereSeparator: \.isNewline)
   writeToStandardError("\(program): " + lines.joined(separator: "\\n"))
 }
 
-/// Writes a line to standard error unless that would have to wait, because a
-/// pipe is full that nobody reads.
+/// Writes a line to standard error unless that would block, because a pipe is full.
 ///
-/// - Returns: Whether it was written.
-package func writeToStandardErrorWithoutWaiting(_ line: String) -> Bool {
+/// - Returns: Whether the line was written.
+package func writeToStandardErrorWithoutBlocking(_ line: String) -> Bool {
   var stream = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
   guard poll(&stream, 1, 0) == 1 else { return false }
-  // So much fits into what poll(2) calls a pipe with room (PIPE_BUF, pipe(7)).
+  // If poll(2) reports room in a pipe, this many bytes fit (PIPE_BUF, pipe(7)).
   let bytes = line.utf8.prefix(4095) + [UInt8(ascii: "\n")]
   return Array(bytes).withUnsafeBytes {
     Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) == $0.count

@@ -1,17 +1,17 @@
-/// The terminal that standard output is.
+/// The terminal to which standard output is connected.
 package struct Terminal: Sendable {
-  /// How many characters a line has.
+  /// The number of characters in a line.
   package let columns: Int
-  /// How many lines it has.
+  /// The number of lines.
   package let rows: Int
 
-  /// Whether it is one that can be written over, with bold letters.
-  package var hasCursor: Bool {
+  /// Whether it can move the cursor and print bold text.
+  package var canMoveCursor: Bool {
     let name = environmentVariable("TERM")
     return name != nil && name != "dumb"
   }
 
-  /// - Returns: `nil` where standard output is none.
+  /// The terminal; `nil` if standard output is not one.
   package static func onStandardOutput() -> Terminal? {
     guard isatty(STDOUT_FILENO) == 1 else { return nil }
     var size = winsize()

@@ -1,13 +1,11 @@
-/// A value that one thread at a time uses.
+/// A value that only one thread at a time can use.
 ///
-/// Unlike the standard library's `Mutex`, it can be used in a child made by
-/// fork(2). On Linux that one knows threads by numbers which it keeps, and
-/// which a child inherits; the kernel refuses them, and the process ends with
-/// `SIGILL` (Swift 6.3).
+/// Unlike the standard library's `Mutex`, this can be used in a child created by
+/// fork(2). On Linux, `Mutex` identifies threads by cached numbers, which a child
+/// inherits. The kernel rejects them, and the process ends with `SIGILL` (Swift 6.3).
 ///
-/// No lock can be used in a child that another thread had taken at the moment
-/// of the fork: what a child may use is made anew by it; see
-/// ``forkGeneration()``.
+/// A lock that another thread held during the fork can never be used in the child. A
+/// child must create its own; see ``forkGeneration()``.
 package final class ForkableMutex<Value>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
     capacity: 1)
@@ -15,7 +13,7 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
 
   package init(_ value: sending Value) {
     self.value = value
-    // Of the default kind, which cannot fail.
+    // The default kind cannot fail.
     pthread_mutex_init(mutex, nil)
   }
 
@@ -24,7 +22,7 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
     mutex.deallocate()
   }
 
-  /// Calls `body` when no other thread uses the value.
+  /// Waits until no other thread uses the value, and calls `body`.
   package func withLock<Result, Failure>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -33,9 +31,9 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
     return try body(&value)
   }
 
-  /// Calls `body` unless another thread uses the value.
+  /// Calls `body` if no other thread uses the value.
   ///
-  /// - Returns: `nil` if one does.
+  /// - Returns: `nil` if another thread uses the value.
   package func withLockIfAvailable<Result, Failure>(
     _ body: (inout Value) throws(Failure) -> Result
   ) throws(Failure) -> Result? {

@@ -1,21 +1,22 @@
 import CHostSystem
 package import SystemPackage
 
-/// Threads for work that waits, so that the threads of Swift's tasks need not.
+/// Threads for blocking work, so that the threads of Swift's tasks do not block.
 ///
-/// A thread is started when there is work and none is idle, up to
-/// ``maximum``; what comes beyond that waits for its turn, first come, first
-/// served. A thread that has had nothing to do for a while ends. All signals
-/// are blocked in these threads: they are the program's business.
+/// A thread is started if there is work and no thread is idle, up to ``maximum``.
+/// Further work waits its turn, in order. A thread without work ends after a timeout.
+/// All signals are blocked in these threads, because signals belong to the program.
 ///
-/// Threads start in the network namespace of the thread that hands the work
-/// over. A child made by fork(2) has none of them, and must not use the value
-/// that it inherits: see ``forkGeneration()``.
+/// A thread starts in the network namespace of the thread that submits the work. A
+/// child created by fork(2) has none of the threads, and must not use a value that it
+/// inherits; see ``forkGeneration()``.
 package final class WaitingThreads: @unchecked Sendable {
-  /// How many threads there are at most.
+  /// The maximum number of threads.
   package static let maximum = 64
 
-  /// Enough for a pick, in bytes; the kernel gives memory for what is used.
+  /// Enough for a pick, in bytes.
+  ///
+  /// The kernel allocates only what is used.
   private static let stackSize = 512 << 10
 
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
@@ -33,7 +34,7 @@ package final class WaitingThreads: @unchecked Sendable {
   package init(idleTimeout: Duration = .seconds(5)) {
     self.idleTimeout = idleTimeout
     pthread_mutex_init(mutex, nil)
-    // No step of the wall clock is to move the time.
+    // Steps of the wall clock must not affect the timeout.
     var attributes = pthread_condattr_t()
     pthread_condattr_init(&attributes)
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
@@ -42,23 +43,23 @@ package final class WaitingThreads: @unchecked Sendable {
   }
 
   deinit {
-    // Each thread has a reference to this, so there is none left.
+    // Each thread has a reference to this, so none is left.
     pthread_cond_destroy(hasWork)
     pthread_mutex_destroy(mutex)
     hasWork.deallocate()
     mutex.deallocate()
   }
 
-  /// Runs something on one of the threads.
+  /// Runs work on one of the threads.
   ///
-  /// - Throws: What `pthread_create(3)` says where there is no thread and none
-  ///   can be started; the work is not done then.
+  /// - Throws: The error of pthread_create(3) if there is no thread and none can be
+  ///   started. The work is not run then.
   package func run(_ work: @escaping @Sendable () -> Void) throws(Errno) {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     queue.append(work)
     if idle > 0 { pthread_cond_signal(hasWork) }
-    // Those that were woken and have not come yet still count as idle.
+    // Threads that were woken but do not run yet still count as idle.
     if idle >= queue.count || threads == Self.maximum { return }
     do throws(Errno) {
       try startThread()
@@ -70,7 +71,7 @@ package final class WaitingThreads: @unchecked Sendable {
     }
   }
 
-  /// How many threads there are now.
+  /// The current number of threads.
   package var count: Int {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
@@ -93,27 +94,19 @@ package final class WaitingThreads: @unchecked Sendable {
     }
   }
 
-  /// What a thread does.
+  /// The body of a thread.
   private func serve() {
     while let work = next() { work() }
   }
 
-  /// Waits for work; `nil` where none has come for a while.
+  /// Waits for work; `nil` if none arrives within the idle timeout.
   private func next() -> (@Sendable () -> Void)? {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
     if let work = queue.popFirst() { return work }
     idle += 1
     defer { idle -= 1 }
-    var end = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &end)
-    let idleTimeout = idleTimeout.timespec
-    end.tv_sec += idleTimeout.tv_sec
-    end.tv_nsec += idleTimeout.tv_nsec
-    if end.tv_nsec >= 1_000_000_000 {
-      end.tv_sec += 1
-      end.tv_nsec -= 1_000_000_000
-    }
+    var end = Deadline(after: idleTimeout).systemTime
     while queue.isEmpty {
       if pthread_cond_timedwait(hasWork, mutex, &end) == ETIMEDOUT,
         queue.isEmpty

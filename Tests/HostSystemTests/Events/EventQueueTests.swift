@@ -58,10 +58,10 @@ import Testing
     try queue.watch(other.readEnd, as: 2)
     try one.write()
     try other.write()
-    queue.forget(one.readEnd)
+    queue.stopWatching(one.readEnd)
     #expect(try queue.ready() == [2])
     // Twice is no harm, and it can be watched again.
-    queue.forget(one.readEnd)
+    queue.stopWatching(one.readEnd)
     try queue.watch(one.readEnd, as: 3)
     #expect(try queue.ready() == [2, 3])
   }

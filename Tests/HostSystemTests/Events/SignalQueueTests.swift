@@ -62,7 +62,7 @@ import Testing
       // The others are read as ever.
       pthread_kill(pthread_self(), SIGTERM)
       #expect(queue.next() == .terminate)
-      queue.restoreDefaults()
+      queue.restoreDefaultActions()
       pthread_kill(pthread_self(), SIGINT)
     }
   }
@@ -83,7 +83,7 @@ import Testing
       let queue = try SignalQueue()
       pthread_kill(pthread_self(), SIGHUP)
       guard queue.next() == .hangUp else { throw Errno.invalidArgument }
-      queue.restoreDefaults()
+      queue.restoreDefaultActions()
       pthread_kill(pthread_self(), SIGHUP)
     }
   }
@@ -94,7 +94,7 @@ import Testing
       let queue = try SignalQueue()
       pthread_kill(pthread_self(), SIGTERM)
       guard queue.next() == .terminate else { return }
-      queue.restoreDefaults()
+      queue.restoreDefaultActions()
       pthread_kill(pthread_self(), SIGTERM)
     }
   }
@@ -105,7 +105,7 @@ import Testing
       let queue = try SignalQueue()
       pthread_kill(pthread_self(), SIGINT)
       guard queue.next() == .interrupt else { return }
-      queue.restoreDefaults()
+      queue.restoreDefaultActions()
       pthread_kill(pthread_self(), SIGINT)
     }
   }
@@ -115,7 +115,7 @@ import Testing
       useDefaults()
       let queue = try SignalQueue()
       pthread_kill(pthread_self(), SIGTERM)
-      queue.restoreDefaults()
+      queue.restoreDefaultActions()
     }
   }
 

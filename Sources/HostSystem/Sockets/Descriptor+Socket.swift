@@ -13,6 +13,14 @@ extension Descriptor {
     }
   }
 
+  /// The value of an integer option (getsockopt(2)).
+  func option(_ level: Int32, _ name: Int32) throws(Errno) -> Int32 {
+    var value: Int32 = 0
+    var size = socklen_t(MemoryLayout<Int32>.size)
+    try systemCall { getsockopt(raw.rawValue, level, name, &value, &size) }
+    return value
+  }
+
   /// Sets a socket option (setsockopt(2)).
   func setOption(
     _ level: Int32, _ name: Int32, to value: Int32

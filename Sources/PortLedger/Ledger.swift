@@ -43,7 +43,8 @@ package final class Ledger: Sendable {
 
   /// Releases ports.
   ///
-  /// Ports that the holder does not have are ignored.
+  /// Ports that the holder does not have are ignored. The caller decides who may
+  /// return whose ports: `ReturnScope` for the command, `OwnPorts` for the library.
   ///
   /// - Parameters:
   ///   - ports: The ports.

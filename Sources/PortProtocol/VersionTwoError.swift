@@ -14,7 +14,10 @@ package struct VersionTwoError: Error, Hashable, Sendable {
     VersionTwoError(.malformed, text)
   }
 
-  /// A kind of error; later servers may have others.
+  /// A kind of error.
+  ///
+  /// Later servers may have others. `PortServerClient.refusal(_:)` treats those that
+  /// it does not know as refusals.
   package struct Code: Hashable, Sendable {
     package let name: String
 

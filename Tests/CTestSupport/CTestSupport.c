@@ -32,6 +32,51 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+// read(2), repeated if a signal interrupts it.
+static ssize_t read_some(int descriptor, void *buffer, size_t size) {
+  ssize_t count;
+  while ((count = read(descriptor, buffer, size)) < 0 && errno == EINTR) {
+  }
+  return count;
+}
+
+// Waits for a byte, or until the other end is closed.
+static void wait_for_byte(int descriptor) {
+  char byte;
+  read_some(descriptor, &byte, 1);
+}
+
+// Reads the first bytes of a file as a string. Returns whether there are any.
+static int read_text(const char *path, char *text, size_t size) {
+  int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return 0;
+  ssize_t count = read(descriptor, text, size - 1);
+  close(descriptor);
+  if (count <= 0) return 0;
+  text[count] = 0;
+  return 1;
+}
+
+// Waits for the number that a child writes to a pipe, and closes the pipe. Returns
+// `missing` if the child ends before.
+static int receive_number(int ends[2], int missing) {
+  close(ends[1]);
+  int number = missing;
+  read_some(ends[0], &number, sizeof number);
+  close(ends[0]);
+  return number;
+}
+
+// fork(2) with a socket between parent and child: `*control` in each of them.
+static pid_t fork_with_control(int *control) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
+  pid_t child = fork();
+  close(ends[child == 0 ? 0 : 1]);
+  *control = ends[child == 0 ? 1 : 0];
+  return child;
+}
+
 static int forbid(struct sock_filter *program, unsigned short length) {
   struct sock_fprog filter = {length, program};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
@@ -72,10 +117,10 @@ int cts_enter_network(void) {
   return result;
 }
 
-// As the first process of a pid namespace, starts a process that has the same
-// number in it and outside.
+// Starts a process that has the same pid inside and outside the pid namespace of
+// which the caller is the first process.
 static pid_t start_namesake(void) {
-  // Somewhere in there are numbers that nobody has.
+  // Some of these pids are unused.
   for (pid_t number = 20000; number < 30000; number += 7) {
     pid_t numbers[] = {number, number};
     struct clone_args arguments = {.exit_signal = SIGCHLD,
@@ -119,22 +164,17 @@ pid_t cts_start_zombie(void) {
   return child;
 }
 
-static void *pause_for_ever(void *descriptor) {
-  (void)descriptor;
+static void *pause_forever(void *unused) {
+  (void)unused;
   for (;;) pause();
   return NULL;
 }
 
-// The state of a thread; 0 if it is not there.
+// The state of a thread; 0 if it does not exist.
 static char thread_state(pid_t pid, pid_t thread) {
   char path[64], line[512];
   snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)pid, (int)thread);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t count = read(fd, line, sizeof line - 1);
-  close(fd);
-  if (count <= 0) return 0;
-  line[count] = 0;
+  if (!read_text(path, line, sizeof line)) return 0;
   const char *name = strrchr(line, ')');
   return name && name[1] == ' ' ? name[2] : 0;
 }
@@ -143,22 +183,20 @@ pid_t cts_start_headless(void) {
   pid_t child = fork();
   if (child == 0) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, pause_for_ever, NULL) != 0) _exit(1);
-    // Not pthread_exit(3): it unwinds the stack, and here that is Swift's.
+    if (pthread_create(&thread, NULL, pause_forever, NULL) != 0) _exit(1);
+    // pthread_exit(3) would unwind the stack, which has Swift's frames.
     syscall(SYS_exit, 0);
   }
   if (child < 0) return -1;
-  // The first thread shows as a zombie once it has ended; there is nothing
-  // that could be waited for, so the state is read until it is there.
+  // The first thread becomes a zombie when it has ended. Nothing reports that, so its
+  // state is read until it does.
   char state;
   while ((state = thread_state(child, child)) != 'Z' && state) sched_yield();
   return state ? child : -1;
 }
 
 static void *change_when_told(void *control) {
-  char byte;
-  while (read((int)(intptr_t)control, &byte, 1) < 0 && errno == EINTR) {
-  }
+  wait_for_byte((int)(intptr_t)control);
   char *const arguments[] = {"sleep", "100000", NULL};
   execv("/bin/sleep", arguments);
   _exit(127);
@@ -166,33 +204,26 @@ static void *change_when_told(void *control) {
 }
 
 pid_t cts_start_changeling(int *control) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
-  pid_t child = fork();
+  pid_t child = fork_with_control(control);
   if (child == 0) {
-    close(ends[0]);
     pthread_t thread;
     if (pthread_create(&thread, NULL, change_when_told,
-                       (void *)(intptr_t)ends[1]) != 0)
+                       (void *)(intptr_t)*control) != 0)
       _exit(1);
     for (;;) pause();
   }
-  close(ends[1]);
-  *control = ends[0];
   return child;
 }
 
 void cts_change(int control) {
   shutdown(control, SHUT_WR);
-  // Its end is closed when the program has taken the old one's place.
-  char byte;
-  while (read(control, &byte, 1) < 0 && errno == EINTR) {
-  }
+  // execve(2) closes the child's end when the new program has replaced the old one.
+  wait_for_byte(control);
   close(control);
 }
 
 pid_t cts_start_thread_execs(long count) {
-  // It was built beside whatever runs this.
+  // It is in the same directory as the program that runs this.
   char path[4096], text[32];
   ssize_t length = readlink("/proc/self/exe", path, sizeof path - 32);
   if (length < 0) return -1;
@@ -211,11 +242,8 @@ pid_t cts_start_thread_execs(long count) {
 int cts_has_run_all(pid_t process) {
   char path[64], name[16] = "";
   snprintf(path, sizeof path, "/proc/%d/comm", (int)process);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t count = read(fd, name, sizeof name);
-  close(fd);
-  return count > 0 && strncmp(name, "has-run-all", 11) == 0;
+  return read_text(path, name, sizeof name) &&
+         strncmp(name, "has-run-all", 11) == 0;
 }
 
 pid_t cts_start_in_groups(int count) {
@@ -232,11 +260,7 @@ pid_t cts_start_in_groups(int count) {
     for (;;) pause();
   }
   free(groups);
-  close(ends[1]);
-  int error = EPIPE;
-  while (read(ends[0], &error, sizeof error) < 0 && errno == EINTR) {
-  }
-  close(ends[0]);
+  int error = receive_number(ends, EPIPE);
   if (error == 0) return child;
   cts_end(child);
   errno = error;
@@ -244,52 +268,37 @@ pid_t cts_start_in_groups(int count) {
 }
 
 pid_t cts_start_climber(int *control, uid_t user) {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return -1;
-  pid_t child = fork();
+  pid_t child = fork_with_control(control);
   if (child == 0) {
-    close(ends[0]);
     if (syscall(SYS_setresuid, user, user, 0) != 0) _exit(1);
     char byte = 0;
-    write(ends[1], &byte, 1);
-    while (read(ends[1], &byte, 1) < 0 && errno == EINTR) {
-    }
+    write(*control, &byte, 1);
+    wait_for_byte(*control);
     if (syscall(SYS_setresuid, 0, 0, 0) != 0) _exit(1);
-    close(ends[1]);
+    close(*control);
     for (;;) pause();
   }
-  close(ends[1]);
-  char byte;
-  while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
-  }
-  *control = ends[0];
+  wait_for_byte(*control);
   return child;
 }
 
 pid_t cts_start_ending(int *control, int status) {
-  int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
-  pid_t child = fork();
+  pid_t child = fork_with_control(control);
   if (child == 0) {
-    close(ends[1]);
-    char byte;
-    while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
-    }
+    wait_for_byte(*control);
     _exit(status);
   }
-  close(ends[0]);
-  *control = ends[1];
   return child;
 }
 
-// A FUSE file system with a file "f", as far as it is needed here.
+// A minimal FUSE file system with one file, "f".
 struct unreadable {
   int fuse;
   int ready;
   char *page;
 };
 
-// Answers one request. Returns whether it was a read.
+// Answers one FUSE request. Returns whether it was a read.
 static int answer_fuse(int fuse) {
   static char request[1 << 17];
   struct {
@@ -339,7 +348,7 @@ static int answer_fuse(int fuse) {
   return in->opcode == FUSE_READ;
 }
 
-// Answers until the file is read for the second time, and then changes the
+// Answers requests until the file is read for the second time, and then changes the
 // memory map.
 static void *serve_until_read(void *argument) {
   struct unreadable *state = argument;
@@ -360,11 +369,11 @@ static void *touch_page(void *argument) {
   return NULL;
 }
 
-// The kernel reads a page that a thread touches without the lock of the memory
-// map, and once more with it if that fails. This second read gets no answer; a
-// thread that wants to change the map waits for the lock then, and all others
-// that want to read the map wait behind that one. A request that was not taken
-// from the queue is given up when the process is killed, and so is all the rest.
+// When a thread touches a page, the kernel first reads the page without the lock of the
+// memory map, and if that fails, again with the lock. This second read gets no answer.
+// A thread that changes the map then waits for the lock, and all that read the map wait
+// behind it. When the process is killed, the kernel drops the request, because it was
+// never taken from the queue, and everything ends.
 static int become_unreadable(int ready) {
   static struct unreadable state;
   state.ready = ready;
@@ -385,13 +394,13 @@ static int become_unreadable(int ready) {
   int error = pthread_create(&thread, NULL, serve_until_read, &state);
   int file = error == 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
   if (error == 0 && file < 0) error = errno;
-  // It is there for as long as the file is open.
+  // The file system exists as long as the file is open.
   umount2(directory, MNT_DETACH);
   rmdir(directory);
   if (error != 0) return error;
   state.page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, file, 0);
   if (state.page == MAP_FAILED) return errno;
-  // As it ends it would wait for an answer to that.
+  // Otherwise, the process would wait for an answer to the close when it ends.
   close(file);
   madvise(state.page, 4096, MADV_RANDOM);
   return pthread_create(&thread, NULL, touch_page, &state);
@@ -412,12 +421,8 @@ pid_t cts_start_unreadable(void) {
     }
     for (;;) pause();
   }
-  close(ready[1]);
-  pid_t thread = -EIO;
-  while (read(ready[0], &thread, sizeof thread) < 0 && errno == EINTR) {
-  }
-  close(ready[0]);
-  // It waits for the lock when its state says so.
+  pid_t thread = receive_number(ready, -EIO);
+  // In state D, the thread waits for the lock.
   char state = 0;
   while (thread > 0 && (state = thread_state(child, thread)) != 'D' && state)
     sched_yield();
@@ -454,12 +459,12 @@ pid_t cts_start(const char *path, char *const argv[], char *const envp[],
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, out[1], 1);
   posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-  // Whoever runs the tests may have left descriptors open in them, which count
-  // against a program's limit.
+  // The tests may have inherited descriptors, which would count against the program's
+  // limit.
 #if __GLIBC_PREREQ(2, 34)
   posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 #endif
-  // Whoever runs the tests may ignore signals, and programs inherit that.
+  // The tests may have been started with signals ignored, which programs inherit.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t signals;
@@ -484,7 +489,7 @@ pid_t cts_start(const char *path, char *const argv[], char *const envp[],
   return -1;
 }
 
-// Reads a string out of a stopped process.
+// Reads a string from the memory of a stopped process.
 static int read_string(pid_t child, unsigned long address, char *buffer,
                        size_t size) {
   struct iovec local = {buffer, size - 1};
@@ -569,8 +574,7 @@ static int connect_to(int client, const char *address) {
       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 
-// Sends a request as a user and receives all that is answered. Returns how much
-// that is, or -1.
+// Sends a request as a user and receives the whole reply. Returns its length, or -1.
 static ssize_t converse(const char *address, const char *request, uid_t user,
                         char *reply, size_t size) {
   if (setresuid(user, user, user) != 0) return -1;
@@ -581,23 +585,34 @@ static ssize_t converse(const char *address, const char *request, uid_t user,
   if (*request == 0) request = own;
   size_t count = strlen(request);
   if (send(client, request, count, MSG_NOSIGNAL) != (ssize_t)count) return -1;
-  // By version 2 the server waits for more otherwise.
+  // In version 2, the server would otherwise wait for more requests.
   if (*request >= 'a' && *request <= 'z') shutdown(client, SHUT_WR);
   ssize_t received = recv(client, reply, size, MSG_WAITALL);
   return received < 0 && errno == ECONNRESET ? 0 : received;
 }
 
-// Receives from a child what a server has answered to it: how many bytes, or -1
-// with `errno`, and the bytes.
-static int receive_answer(int pipe, char *reply) {
+// Sends a server's reply from a child to its parent: the length, or -1, `errno`, and
+// the bytes.
+static void pass_reply(int pipe, int count, const char *reply) {
+  int result[2] = {count, errno};
+  write(pipe, result, sizeof result);
+  if (count > 0) write(pipe, reply, (size_t)count);
+}
+
+// Receives the reply that a child passes, closes the pipe, and reaps the child. Returns
+// the length, or -1 with `errno`.
+static int receive_reply(pid_t child, int ends[2], char *reply) {
+  close(ends[1]);
   int result[2] = {-1, EPIPE};
-  while (read(pipe, result, sizeof result) < 0 && errno == EINTR) {
-  }
+  read_some(ends[0], result, sizeof result);
   for (int done = 0; done < result[0];) {
-    ssize_t count = read(pipe, reply + done, (size_t)(result[0] - done));
-    if (count <= 0 && errno != EINTR) break;
-    if (count > 0) done += (int)count;
+    ssize_t count =
+        read_some(ends[0], reply + done, (size_t)(result[0] - done));
+    if (count <= 0) break;
+    done += (int)count;
   }
+  close(ends[0]);
+  cts_wait(child);
   errno = result[1];
   return result[0];
 }
@@ -609,37 +624,27 @@ int cts_talk(const char *address, const char *request, uid_t user,
   pid_t outer = fork();
   if (outer < 0) return -1;
   if (outer == 0) {
-    // Its children are in the new namespace, the first one as its init.
+    // Children are in the new namespace. The first one is its init.
     pid_t child = 0;
     if (in_container) {
       child = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
       if (child == 0) child = fork();
     }
-    int result[2] = {-1, errno};
     if (child > 0) {
-      while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
-      }
+      cts_wait(child);
       _exit(0);
     }
-    if (child == 0) {
-      result[0] = (int)converse(address, request, user, reply, size);
-      result[1] = errno;
-    }
-    write(answer[1], result, sizeof result);
-    if (result[0] > 0) write(answer[1], reply, (size_t)result[0]);
+    int count = -1;
+    if (child == 0)
+      count = (int)converse(address, request, user, reply, size);
+    pass_reply(answer[1], count, reply);
     _exit(0);
   }
-  close(answer[1]);
-  int count = receive_answer(answer[0], reply);
-  int error = errno;
-  close(answer[0]);
-  cts_wait(outer);
-  errno = error;
-  return count;
+  return receive_reply(outer, answer, reply);
 }
 
 int cts_act_as(uid_t user) {
-  // Not by setresuid(3), which does it for all threads.
+  // setresuid(3) would change all threads.
   return (int)syscall(SYS_setresuid, (uid_t)-1, user, (uid_t)-1);
 }
 
@@ -673,14 +678,10 @@ pid_t cts_start_asking(const char *address, uid_t user, const pid_t *pids,
 int cts_is_binding(pid_t process) {
   char path[64], line[64] = "";
   snprintf(path, sizeof path, "/proc/%d/syscall", (int)process);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  ssize_t count = read(fd, line, sizeof line - 1);
-  close(fd);
-  return count > 0 && line[0] != 'r' && atol(line) == SYS_bind;
+  return read_text(path, line, sizeof line) && line[0] != 'r' && atol(line) == SYS_bind;
 }
 
-// The first process of the pid namespace in which that is done.
+// Does this as the first process of a pid namespace; see cts_ask_for_the_dead().
 static int ask_for_the_dead(char *const server[], const char *address,
                             const char *request, char *reply, size_t size) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -698,12 +699,13 @@ static int ask_for_the_dead(char *const server[], const char *address,
     sched_yield();
   }
   close(other);
-  // Whoever calls connect(2) is the peer, whosever the socket is.
+  // The peer is the process that calls connect(2), whichever created the socket.
   int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   pid_t first = fork();
   if (first == 0) _exit(connect_to(client, address) == 0 ? 0 : 1);
   if (cts_wait(first) != 0) return -1;
-  // Whoever comes next is served next: then the first one has been accepted.
+  // Connections are served in order. When the second is served, the first has been
+  // accepted.
   other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   char byte;
   if (connect_to(other, address) != 0 ||
@@ -737,21 +739,12 @@ int cts_ask_for_the_dead(char *const server[], const char *address,
   if (outer == 0) {
     pid_t inner = unshare(CLONE_NEWPID | CLONE_NEWNS) == 0 ? fork() : -1;
     if (inner > 0) _exit(cts_wait(inner));
-    int result[2] = {-1, errno};
-    if (inner == 0) {
-      result[0] = ask_for_the_dead(server, address, request, reply, size);
-      result[1] = errno;
-    }
-    write(answer[1], result, sizeof result);
-    if (result[0] > 0) write(answer[1], reply, (size_t)result[0]);
-    // All others in the namespace end with its first process.
+    int count = -1;
+    if (inner == 0)
+      count = ask_for_the_dead(server, address, request, reply, size);
+    pass_reply(answer[1], count, reply);
+    // All processes in the namespace end with its first.
     _exit(0);
   }
-  close(answer[1]);
-  int count = receive_answer(answer[0], reply);
-  int error = errno;
-  close(answer[0]);
-  cts_wait(outer);
-  errno = error;
-  return count;
+  return receive_reply(outer, answer, reply);
 }

@@ -47,8 +47,8 @@ import Testing
       let server = try RunningServer(pool: try unusedTestPool(400))
       // After the first 160 ports.
       let broken = try FakeServer(
-        .handOn(to: server.address, lines: 1),
-        .handOn(to: server.address, lines: 1000))
+        .forward(to: server.address, lines: 1),
+        .forward(to: server.address, lines: 1000))
       let options = PickOptions(
         source: .server(broken.address), requiresServer: true)
       expectError(.serverUnreachable, "cannot be reached") {

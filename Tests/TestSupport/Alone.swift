@@ -1,12 +1,12 @@
 import Synchronization
 package import Testing
 
-/// Runs a test while no other test that is marked so runs.
+/// Runs a test while no other test with this trait runs.
 ///
-/// Descriptors belong to the whole process. A program that one test starts has
-/// copies of another test's sockets for a moment, between fork(2) and
-/// execve(2), so that a port is in use that was just closed. Tests that start
-/// programs, and tests that look whether a port is free, are therefore marked.
+/// Descriptors belong to the whole process. Between fork(2) and execve(2), a program
+/// that one test starts has copies of another test's sockets, so that a port that was
+/// just closed is still in use. Tests that start programs, and tests that check whether
+/// a port is free, therefore have this trait.
 package struct Alone: SuiteTrait, TestTrait, TestScoping {
   package let isRecursive = true
 
@@ -27,7 +27,7 @@ extension Trait where Self == Alone {
 
 private let turn = Turn()
 
-/// One at a time, in the order of their coming.
+/// A lock that is granted in the order of the requests.
 private final class Turn: Sendable {
   private struct State {
     var isTaken = false

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// What came in, from any thread.
+/// Values that any thread can add.
 package final class Collected<Element: Sendable>: Sendable {
   private let storage = Mutex<[Element]>([])
 

@@ -7,7 +7,7 @@ import Synchronization
 package struct Command: Sendable {
   package var path: String
   package var arguments: [String]
-  /// The variables that are set besides the test's own; `nil` unsets one.
+  /// Variables to set besides the test's own; `nil` unsets one.
   package var environment: [String: String?]
 
   package init(
@@ -19,16 +19,15 @@ package struct Command: Sendable {
     self.environment = environment
   }
 
-  /// What a program left behind.
+  /// The result of a program.
   package struct Result: Sendable {
-    /// The exit status; for a program that a signal ended, the signal's number
-    /// plus 128, as in a shell.
+    /// The exit status, or 128 plus the number of the signal that ended the program.
     package let status: Int32
     package let output: String
     package let errors: String
   }
 
-  /// Starts the program, runs it to the end and reads what it prints.
+  /// Starts the program, reads its output, and waits until it ends.
   package func run() throws -> Result {
     try start().finish()
   }
@@ -36,7 +35,7 @@ package struct Command: Sendable {
   /// Starts the program.
   package func start() throws -> RunningCommand {
     var merged = ProcessInfo.processInfo.environment
-    // What the tests are run under is not to change what they see.
+    // The environment of the tests must not affect their results.
     for name in [
       "PORTSERVER_ADDRESS", "PORTPICKER_REQUIRE_SERVER", "PORTPICKER_LEDGER",
     ] { merged[name] = nil }
@@ -45,12 +44,14 @@ package struct Command: Sendable {
   }
 }
 
-/// A program that runs.
+/// A running program.
 package final class RunningCommand: @unchecked Sendable {
   package let pid: Int32
   private let output: FileHandle
   private let errors: FileHandle
-  /// From then on its number may be another process's.
+  /// Whether the program is reaped.
+  ///
+  /// Afterwards, another process may have its pid.
   private let isReaped = Atomic(false)
 
   fileprivate init(
@@ -73,38 +74,35 @@ package final class RunningCommand: @unchecked Sendable {
     signal(SIGKILL)
   }
 
-  /// Sends the program a signal, unless ``finish()`` has seen its end.
+  /// Sends the program a signal, unless ``finish()`` has reaped it.
   package func signal(_ number: Int32) {
     if !isReaped.load(ordering: .acquiring) { Glibc.kill(pid, number) }
   }
 
-  /// Kills the program, unless ``finish()`` has seen its end; it is gone when
-  /// this returns.
+  /// Kills and reaps the program, unless ``finish()`` has reaped it.
   package func end() {
     if isReaped.load(ordering: .acquiring) { return }
     kill()
     _ = try? finish()
   }
 
-  /// The next line that the program prints; `nil` where there is none.
+  /// The next line that the program prints; `nil` if there is none.
   package func nextLine() throws -> String? {
     try Self.nextLine(of: output)
   }
 
-  /// The next line that the program writes to standard error; `nil` where
-  /// there is none.
+  /// The next line that the program writes to standard error; `nil` if there is none.
   package func nextErrorLine() throws -> String? {
     try Self.nextLine(of: errors)
   }
 
-  /// Waits until the program writes a line with some text in it to standard
-  /// error.
+  /// Waits until the program writes a line that contains a text to standard error.
   ///
   /// - Parameters:
   ///   - text: The text.
-  ///   - body: Told of each line, the last one included.
+  ///   - body: Called with each line, including the last.
   /// - Returns: The line.
-  /// - Throws: ``EndOfErrors`` where no such line comes.
+  /// - Throws: ``EndOfErrors`` if the program writes no such line.
   @discardableResult
   package func waitForErrorLine(
     _ text: String, _ body: (String) -> Void = { _ in }
@@ -118,7 +116,7 @@ package final class RunningCommand: @unchecked Sendable {
     throw EndOfErrors(lines: lines)
   }
 
-  /// A program ended before it said what was waited for.
+  /// A program ended before it wrote the expected line.
   package struct EndOfErrors: Error {
     package let lines: [String]
   }
@@ -132,7 +130,9 @@ package final class RunningCommand: @unchecked Sendable {
     return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self)
   }
 
-  /// Waits for the end of what the program prints and for its own, once.
+  /// Reads the rest of the program's output, and reaps it.
+  ///
+  /// Call this once.
   @discardableResult
   package func finish() throws -> Command.Result {
     let output = try self.output.readToEnd() ?? Data()
@@ -145,7 +145,7 @@ package final class RunningCommand: @unchecked Sendable {
   }
 }
 
-/// Calls `body` with an array of C strings, as `execve(2)` takes it.
+/// Calls `body` with an array of C strings in the form of execve(2).
 package func withCStrings<Result>(
   _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
 ) -> Result {
@@ -155,7 +155,7 @@ package func withCStrings<Result>(
 }
 
 extension Command {
-  /// The `portpicker` that was built together with the tests.
+  /// The `portpicker` that was built with the tests.
   package static func portpicker(
     _ arguments: String..., environment: [String: String?] = [:]
   ) -> Command {
@@ -164,10 +164,10 @@ extension Command {
 
   package static var portpickerPath: String { builtPath + "/portpicker" }
 
-  /// The `portserver` that was built together with the tests.
+  /// The `portserver` that was built with the tests.
   package static var portserverPath: String { builtPath + "/portserver" }
 
-  /// The `soak` that was built together with the tests.
+  /// The `soak` that was built with the tests.
   package static var soakPath: String { builtPath + "/soak" }
 
   private static var builtPath: String {
@@ -175,17 +175,17 @@ extension Command {
     return tests.deletingLastPathComponent().path
   }
 
-  /// A program that does nothing until it is killed: a holder.
+  /// A program that does nothing until it is killed, to be a holder.
   package static let sleeper = Command("/bin/sleep", ["100000"])
 
-  /// The Python that has the original installed, if there is one: what
-  /// `scripts/test` made and named in `PORTPICKER_TEST_PYTHON`.
+  /// A Python with the original installed, if `scripts/test` has created one
+  /// (`PORTPICKER_TEST_PYTHON`).
   package static var originalPython: String? {
     namedByScript("PORTPICKER_TEST_PYTHON")
   }
 
-  /// The original's own tests of its library, if they are there: what
-  /// `scripts/test` fetched and named in `PORTPICKER_TEST_ORIGINAL_TESTS`.
+  /// The original's own tests of its library, if `scripts/test` has fetched them
+  /// (`PORTPICKER_TEST_ORIGINAL_TESTS`).
   package static var originalTests: String? {
     namedByScript("PORTPICKER_TEST_ORIGINAL_TESTS")
   }
@@ -196,7 +196,7 @@ extension Command {
   }
 }
 
-/// Runs something many times side by side, on threads of its own.
+/// Runs a function many times concurrently, on threads of its own.
 package func sideBySide<Value: Sendable>(
   _ count: Int, _ body: @escaping @Sendable (Int) throws -> Value
 ) async throws -> [Value] {

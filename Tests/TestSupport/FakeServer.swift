@@ -1,32 +1,33 @@
 import Foundation
 import Glibc
 
-/// A port server that does what a test says, on a thread of its own.
+/// A port server that behaves as a test specifies, on a thread of its own.
 ///
-/// By itself it knows version 1 of the protocol alone: like the original, it closes
-/// with nothing sent what begins with a word.
+/// Unless told otherwise, it knows only version 1 of the protocol. Like the original, it
+/// closes a connection that begins with a letter without sending anything.
 package final class FakeServer: Sendable {
   package let address: String
   package let requests = Collected<String>()
   private let listener: Int32
 
-  /// What a server does with a connection after it has read a line.
+  /// How the server handles a connection.
   package enum Answer: Sendable {
-    /// Sends these pieces one by one, each when the client has read the one
-    /// before, and closes.
+    /// Sends these pieces, each after the client has read the previous one, and closes.
     case pieces([String])
-    /// Closes the connection with the request unread.
+    /// Closes the connection without reading the request.
     case slam
-    /// Says nothing until the client has gone.
+    /// Sends nothing, and waits until the client disconnects.
     case silence
-    /// Speaks version 2: sends one of these lines for each that comes, and closes.
+    /// Speaks version 2: replies to each request with the next of these lines, and
+    /// closes.
     case replies([String])
-    /// Hands so many lines on to another server, and its answers back, and closes.
-    case handOn(to: String, lines: Int)
+    /// Forwards this number of lines to another server, and its replies back, and
+    /// closes.
+    case forward(to: String, lines: Int)
 
     fileprivate var knowsVersionTwo: Bool {
       switch self {
-      case .handOn, .replies: true
+      case .forward, .replies: true
       case .pieces, .slam, .silence: false
       }
     }
@@ -34,9 +35,9 @@ package final class FakeServer: Sendable {
 
   /// Listens at an abstract address.
   ///
-  /// - Parameter answers: What is done with one connection after another;
-  ///   with all further ones as with the last.
-  /// - Throws: What the system says.
+  /// - Parameter answers: How to handle each connection in turn. The last applies to
+  ///   all further ones.
+  /// - Throws: The system's error.
   package init(_ answers: Answer...) throws {
     address = "@portpicker-test-\(UUID().uuidString)"
     let listener = socket(
@@ -66,14 +67,13 @@ package final class FakeServer: Sendable {
         Self.serve(connection, answer, requests)
         close(connection)
       }
-      // Here and not in `deinit`: whoever got the number next would be served
-      // by this thread.
+      // Not in `deinit`: this thread would serve the next socket with that number.
       close(listener)
     }
   }
 
   deinit {
-    // It ends accept(2), and with it the thread.
+    // This ends accept(2), and with it the thread.
     shutdown(listener, Int32(SHUT_RDWR))
   }
 
@@ -102,7 +102,7 @@ package final class FakeServer: Sendable {
         else { return }
         if number < replies.count - 1 { _ = nextLine() }
       }
-    case .handOn(let address, let count):
+    case .forward(let address, let count):
       guard let server = try? UnixClient(connectingTo: address) else { return }
       var line = line
       for number in 1...count where !line.isEmpty {
@@ -116,7 +116,7 @@ package final class FakeServer: Sendable {
       for piece in pieces {
         guard send(connection, piece, piece.utf8.count, Int32(MSG_NOSIGNAL)) > 0
         else { return }
-        // What a client has not read yet still counts as unsent (unix(7)).
+        // Bytes that the client has not read count as unsent (unix(7)).
         var unread: Int32 = 1
         while ioctl(connection, UInt(TIOCOUTQ), &unread) == 0, unread > 0 {
           sched_yield()

@@ -4,18 +4,17 @@ package import SystemPackage
 
 /// A free port that no other test gets, in this process or in another one.
 ///
-/// The ports are those from 5000 to 9999: the kernel does not hand them out by
-/// itself, and no port server or pick has them in its default pool, so a server
-/// that runs on this host does not get in the way. They are claimed a block at a time, by binding a name in the
-/// abstract namespace (unix(7)), which belongs to the network namespace as
-/// ports do and ends with the process.
+/// The ports are 5000 to 9999. They are neither in the kernel's ephemeral range nor in
+/// the default pool of servers and picks, so that a server on this host does not
+/// interfere. They are claimed in blocks, by binding a name in the abstract namespace
+/// (unix(7)). Like a port, such a name belongs to the network namespace and ends with
+/// the process.
 ///
-/// A block is probed as a whole, some time before its ports are used: a
-/// process that is just being started has copies of the probe's sockets for a
-/// moment.
+/// A block is probed as a whole, some time before its ports are used, because a process
+/// that is being started has copies of the probe's sockets for a moment.
 ///
-/// - Throws: `Errno.addressInUse` where other processes have all of the
-///   blocks, or what the system is short of.
+/// - Throws: `Errno.addressInUse` if other processes have all blocks, or another error
+///   of a probe.
 package func unusedTestPort() throws(Errno) -> UInt16 {
   try freePorts.withLock { ports throws(Errno) in
     if ports.isEmpty { ports = try claimBlock() }
@@ -23,7 +22,7 @@ package func unusedTestPort() throws(Errno) -> UInt16 {
   }
 }
 
-/// As many ports as ``unusedTestPort()`` finds, as `--pool` takes them.
+/// A number of ports of ``unusedTestPort()``, in the form of `--pool`.
 package func unusedTestPool(_ count: Int) throws(Errno) -> String {
   var ports: [String] = []
   for _ in 0..<count { ports.append("\(try unusedTestPort())") }
@@ -32,9 +31,9 @@ package func unusedTestPool(_ count: Int) throws(Errno) -> String {
 
 private let freePorts = Mutex<[UInt16]>([])
 
-/// Ports in a row that no other test gets, all of them free.
+/// Consecutive free ports that no other test gets.
 ///
-/// - Throws: As ``unusedTestPort()``.
+/// - Throws: See ``unusedTestPort()``.
 package func unusedTestBlock() throws(Errno) -> ClosedRange<UInt16> {
   try claimBlock { $0.count == blockSize }.range
 }
@@ -46,8 +45,7 @@ private func claimBlock() throws(Errno) -> [UInt16] {
   try claimBlock { !$0.isEmpty }.free
 }
 
-/// Claims a block with as many free ports as are wanted, beginning the search at
-/// a random one.
+/// Claims a block with enough free ports, starting the search at a random block.
 private func claimBlock(
   where isEnough: ([UInt16]) -> Bool
 ) throws(Errno) -> (range: ClosedRange<UInt16>, free: [UInt16]) {
@@ -64,7 +62,9 @@ private func claimBlock(
   throw .addressInUse
 }
 
-/// Binds an abstract name for as long as this process lives.
+/// Binds an abstract name until this process ends.
+///
+/// Returns whether it was unused.
 private func claim(_ name: String) throws(Errno) -> Bool {
   let claim = try Descriptor {
     socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)

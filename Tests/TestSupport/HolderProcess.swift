@@ -1,4 +1,6 @@
-/// A process that ports are leased to; it is killed with this value.
+/// A process to which ports are leased.
+///
+/// It is killed when this value is destroyed.
 package final class HolderProcess: Sendable {
   private let process: RunningCommand
 
@@ -10,13 +12,13 @@ package final class HolderProcess: Sendable {
     end()
   }
 
-  /// Its pid, as a text.
+  /// The pid as text.
   package var pid: String { "\(process.pid)" }
 
-  /// Its pid.
+  /// The pid.
   package var number: Int32 { process.pid }
 
-  /// Kills the process; it is gone when this returns.
+  /// Kills the process, and returns when it has been reaped.
   package func end() {
     process.end()
   }

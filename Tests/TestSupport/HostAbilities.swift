@@ -2,8 +2,8 @@ import CTestSupport
 import Foundation
 import HostSystem
 
-/// Whether this host lets tests make namespaces with unshare(1): as root, or
-/// with user namespaces.
+/// Whether tests may create namespaces with unshare(1): as root, or with user
+/// namespaces.
 package let canUnshare: Bool = {
   let result = try? Command(
     "/usr/bin/env",
@@ -12,8 +12,8 @@ package let canUnshare: Bool = {
   return result?.status == 0
 }()
 
-/// Whether threads of this process may have network namespaces of their own
-/// (`cts_enter_network`), and change what the kernel does in them.
+/// Whether threads of this process may enter network namespaces of their own
+/// (`cts_enter_network`), and change the kernel's settings there.
 package let canEnterNetwork: Bool = {
   let answer = Collected<Bool>()
   let end = DispatchSemaphore(value: 0)
@@ -26,8 +26,8 @@ package let canEnterNetwork: Bool = {
   return answer.all == [true]
 }()
 
-/// Whether this host lets tests start a process whose command line cannot be read
-/// (`cts_start_unreadable`): it has FUSE, and tests may mount.
+/// Whether tests can start a process whose command line cannot be read
+/// (`cts_start_unreadable`): the host has FUSE, and tests may mount.
 package let canStartUnreadable: Bool = {
   let process = cts_start_unreadable()
   if process > 0 { cts_end(process) }
@@ -38,11 +38,12 @@ package let canStartUnreadable: Bool = {
 package let isInHostPIDNamespace =
   (try? Namespace.pid()) == .hostPID
 
-/// Whether there is strace(1), and it may trace.
+/// Whether strace(1) is installed and may trace.
 package let hasStrace: Bool =
   (try? Command("/usr/bin/env", ["strace", "-o", "/dev/null", "true"]).run()
     .status) == 0
 
-/// Whether the tests run under AddressSanitizer, as `.ci/run` runs them once: it
-/// names its options.
+/// Whether the tests run under AddressSanitizer.
+///
+/// `.ci/run` sets its options.
 package let isUnderAddressSanitizer = getenv("ASAN_OPTIONS") != nil

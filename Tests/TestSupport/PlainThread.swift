@@ -1,20 +1,20 @@
 import Glibc
 package import SystemPackage
 
-/// Starts a thread that nothing knows of but the C library, so that it can be
-/// used in a child made by fork(2).
+/// Starts a thread that only the C library knows of, so that this can be used in a child
+/// created by fork(2).
 package func startThread(
   _ body: @escaping @Sendable () -> Void
 ) throws(Errno) {
   pthread_detach(try begin(body))
 }
 
-/// Runs something on such a thread to its end.
+/// Runs work on such a thread, and waits until it has finished.
 ///
 /// - Parameters:
-///   - body: What.
+///   - body: The work.
 ///   - other: What this thread does in the meantime.
-/// - Throws: Why there is no thread.
+/// - Throws: The error of pthread_create(3).
 package func runThread(
   _ body: @escaping @Sendable () -> Void, besides other: () -> Void = {}
 ) throws(Errno) {

@@ -1,25 +1,27 @@
 import Foundation
 import Glibc
 
-/// A `portserver` that serves; it is killed with this value.
+/// A running `portserver`.
+///
+/// It is killed when this value is destroyed.
 package final class RunningServer: Sendable {
   package let address: String
   package let process: RunningCommand
   private let log: Collected<String>
   private let directory: TemporaryDirectory
 
-  /// Starts a server; it listens when this returns.
+  /// Starts a server, and returns when it listens.
   ///
   /// - Parameters:
-  ///   - pool: Its ports, as `--pool` takes them.
-  ///   - address: Where it listens; `nil` for a name that nobody else has.
-  ///   - state: The file for its ledger; one of its own unless it is named.
-  ///   - descriptorLimit: How many descriptors it may have; `nil` for as many as
-  ///     the tests may.
-  ///   - launcher: A program that runs it, and that one's arguments.
-  ///   - arguments: Its other arguments.
+  ///   - pool: The ports, in the form of `--pool`.
+  ///   - address: The address; `nil` for a unique one.
+  ///   - state: The file for the ledger; `nil` for a temporary one.
+  ///   - descriptorLimit: The server's limit on descriptors; `nil` for that of the
+  ///     tests.
+  ///   - launcher: A program that runs the server, and its arguments.
+  ///   - arguments: The server's other arguments.
   ///   - environment: Variables besides the test's own.
-  /// - Throws: What the system says, or that it ended.
+  /// - Throws: The system's error, or that the server ended.
   package init(
     pool: String, address: String? = nil, state: String? = nil,
     descriptorLimit: Int? = nil, launcher: [String] = [],
@@ -49,12 +51,12 @@ package final class RunningServer: Sendable {
     end()
   }
 
-  /// Kills the server; it is gone when this returns.
+  /// Kills the server, and returns when it has been reaped.
   package func end() {
     process.end()
   }
 
-  /// The pid of the server where its launcher does not become it, as strace(1).
+  /// The pid of the server if its launcher is its parent, such as strace(1).
   package func launchedPID() throws -> Int32 {
     let launcher = process.pid
     let children = try String(
@@ -65,24 +67,24 @@ package final class RunningServer: Sendable {
     return pid
   }
 
-  /// An abstract address that nobody else has.
+  /// A unique abstract address.
   package static func unusedAddress() -> String {
     "@portpicker-test-\(UUID().uuidString)"
   }
 
-  /// Waits until the server logs a line with some text in it.
+  /// Waits until the server logs a line that contains a text.
   ///
   /// - Returns: The line.
-  /// - Throws: Where the log ends before.
+  /// - Throws: If the log ends before.
   @discardableResult
   package func waitForLog(_ text: String) throws -> String {
     try process.waitForErrorLine(text) { log.add($0) }
   }
 
-  /// What the server has logged, as far as somebody has waited for it.
+  /// The lines that the server has logged, as far as they were waited for.
   package var logged: [String] { log.all }
 
-  /// The statistics, by name, as the server logs them on SIGUSR1.
+  /// The statistics that the server logs on SIGUSR1, by name.
   package func statistics() throws -> [String: Int] {
     process.signal(SIGUSR1)
     var figures: [String: Int] = [:]
@@ -93,30 +95,30 @@ package final class RunningServer: Sendable {
     return figures
   }
 
-  /// The names of the statistics, in their order.
+  /// The names of the statistics, in order.
   package static let statisticNames = [
     "client-request-errors", "denied-allocations", "num-ports-managed",
     "num-ports-checked-for-last-request", "total-allocations",
   ]
 
-  /// Asks for a port for a process as the original's clients do.
+  /// Requests a port for a process as the original's clients do.
   ///
-  /// - Returns: The port; `nil` where the server refuses.
+  /// - Returns: The port; `nil` if the server refuses.
   package func lease(for pid: Int32) throws -> Int? {
     try Int(reply(to: "\(pid)\n").dropLast())
   }
 
-  /// Asks for ports for a process until the server refuses.
+  /// Requests ports for a process until the server refuses.
   package func leaseAll(for pid: Int32 = getpid()) throws -> [Int] {
     var ports: [Int] = []
     while let port = try lease(for: pid) { ports.append(port) }
     return ports
   }
 
-  /// Asks for a port for this process until one comes, for what the server finds
-  /// out a while after it has happened.
+  /// Requests a port for this process until the server grants one, because the server
+  /// detects some changes late.
   ///
-  /// - Throws: ``NoPort`` where none has come for a minute.
+  /// - Throws: ``NoPort`` if the server grants none for a minute.
   package func leaseSomeTime() throws -> Int {
     let end = ContinuousClock.now + .seconds(60)
     while ContinuousClock.now < end {
@@ -125,19 +127,19 @@ package final class RunningServer: Sendable {
     throw NoPort()
   }
 
-  /// A port was expected and did not come.
+  /// A port was expected, but not granted.
   package struct NoPort: Error {}
 
-  /// How many descriptors the server has open.
+  /// The number of descriptors that the server has open.
   package func descriptorCount() throws -> Int {
     try FileManager.default
       .contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
   }
 
-  /// Sends something and returns all that the server answers.
+  /// Sends a request and returns the whole reply.
   package func reply(to request: String) throws -> String {
     let client = try UnixClient(connectingTo: address)
-    // A server that refuses may not have read it all.
+    // A server that refuses may not have read all of it.
     try? client.send(request)
     return try client.receiveAll()
   }

@@ -3,7 +3,7 @@ package struct Seeded: RandomNumberGenerator {
   private var state: UInt64
 
   package init(seed: Int) {
-    // Whatever the seed, the state must not be 0.
+    // The state must not be 0 for any seed.
     state = UInt64(truncatingIfNeeded: seed) &* 2 &+ 0x9E37_79B9_7F4A_7C15
   }
 

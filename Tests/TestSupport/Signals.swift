@@ -1,10 +1,11 @@
-// To the compiler `sigset_t` is of this module or of Glibc, whichever it has
-// read first.
+// The compiler attributes `sigset_t` to this module or to Glibc, whichever it reads
+// first.
 import CTestSupport
 import Glibc
 
-/// Lets signals through to this thread: those that tests run on have most of
-/// them blocked.
+/// Unblocks signals in this thread.
+///
+/// The threads that run tests block most of them.
 package func unblockSignals(_ numbers: Int32...) {
   var signals = sigset_t()
   sigemptyset(&signals)

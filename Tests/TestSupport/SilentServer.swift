@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A port server that takes connections and never says anything.
+/// A port server that accepts connections and never sends anything.
 package final class SilentServer: Sendable {
   package let address: String
   private let listener: Int32
@@ -25,7 +25,7 @@ package final class SilentServer: Sendable {
     close(listener)
   }
 
-  /// Waits for so many connections, on a thread of its own.
+  /// Accepts a number of connections, on a thread of its own.
   package func accept(_ count: Int) async {
     await withCheckedContinuation { continuation in
       Thread.detachNewThread {
@@ -38,9 +38,9 @@ package final class SilentServer: Sendable {
     }
   }
 
-  /// Ends all connections, also those to come.
+  /// Ends all connections, including future ones.
   package func end() {
-    // Those that wait to be accepted are ended as well.
+    // Connections that wait to be accepted end as well.
     shutdown(listener, Int32(SHUT_RDWR))
     for connection in connections.withLock({ $0 }) {
       shutdown(connection, Int32(SHUT_RDWR))

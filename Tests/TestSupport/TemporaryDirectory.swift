@@ -1,10 +1,10 @@
 import Foundation
 
-/// A directory that is removed with this value.
+/// A directory that is removed when this value is destroyed.
 package final class TemporaryDirectory: Sendable {
   package let path: String
 
-  /// Makes a directory in shared memory, where ledgers are.
+  /// Creates a directory in shared memory, like those of ledgers.
   package init() throws {
     let parent =
       FileManager.default.fileExists(atPath: "/dev/shm")

@@ -1,8 +1,7 @@
 import Glibc
 package import SystemPackage
 
-/// A socket of somebody who knows nothing of this project: any family, any
-/// address, any option.
+/// A socket of an unrelated program, with any family, address, and options.
 package final class TestSocket: Sendable {
   package let descriptor: Int32
 
@@ -22,15 +21,15 @@ package final class TestSocket: Sendable {
     case udp
   }
 
-  /// Makes a socket and binds it.
+  /// Creates and binds a socket.
   ///
   /// - Parameters:
   ///   - kind: TCP or UDP.
-  ///   - address: Where.
+  ///   - address: The address.
   ///   - port: The port; 0 lets the kernel choose.
   ///   - reusingAddress: Whether to set `SO_REUSEADDR` first.
   ///   - listening: Whether to listen as well.
-  /// - Throws: What the system says.
+  /// - Throws: The system's error.
   package init(
     _ kind: Kind, at address: Address, port: UInt16,
     reusingAddress: Bool = false, listening: Bool = false
@@ -44,7 +43,7 @@ package final class TestSocket: Sendable {
     if reusingAddress {
       setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, 4)
     }
-    // Without this an IPv6 socket on :: would take IPv4 as well.
+    // Otherwise, an IPv6 socket on :: could accept IPv4 as well.
     if address.isIPv6 {
       setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4)
     }
@@ -81,7 +80,7 @@ package final class TestSocket: Sendable {
 
   /// Waits for something to read, or for the end of the connection.
   ///
-  /// - Returns: How many bytes there were.
+  /// - Returns: The number of bytes.
   package func receive() throws(Errno) -> Int {
     var buffer = [UInt8](repeating: 0, count: 16)
     let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -138,10 +137,10 @@ extension TestSocket {
   /// Leaves a closed connection in TIME_WAIT on a port and nothing else.
   ///
   /// - Parameters:
-  ///   - port: The port, which has to be free.
+  ///   - port: The port, which must be free.
   ///   - reusingAddress: Whether the server that leaves it had set
   ///     `SO_REUSEADDR`.
-  /// - Throws: What the system says.
+  /// - Throws: The system's error.
   package static func leaveTimeWait(
     on port: UInt16, reusingAddress: Bool
   ) throws(Errno) {
@@ -151,8 +150,8 @@ extension TestSocket {
     let client = try TestSocket(.tcp, at: .loopbackIPv4, port: 0)
     try client.connect(to: .loopbackIPv4, port: port)
     let accepted = try server.accept()
-    // Whoever closes first keeps the TIME_WAIT. The client's end of file says
-    // that the server's FIN has arrived; the server's, that the client's has.
+    // The end that closes first keeps the TIME_WAIT. When the client reads end-of-file,
+    // the server's FIN has arrived, and the other way round.
     shutdown(accepted.descriptor, Int32(SHUT_WR))
     _ = try client.receive()
     shutdown(client.descriptor, Int32(SHUT_WR))

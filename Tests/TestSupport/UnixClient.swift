@@ -2,16 +2,16 @@ package import Glibc
 import Synchronization
 package import SystemPackage
 
-/// A client of a unix stream socket that does what a test says; its calls wait.
+/// A client of a Unix stream socket with blocking calls.
 package final class UnixClient: Sendable {
   private let descriptor: Int32
-  /// What was received with a line and follows it.
+  /// Bytes that were received after the last line.
   private let surplus = Mutex<[UInt8]>([])
 
   /// Connects.
   ///
   /// - Parameter address: A path, or `@NAME`.
-  /// - Throws: What the system says.
+  /// - Throws: The system's error.
   package init(connectingTo address: String) throws(Errno) {
     descriptor = socket(
       AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -42,7 +42,7 @@ package final class UnixClient: Sendable {
 
   /// Sends a byte out of band.
   ///
-  /// - Throws: `Errno.notSupported` where the kernel knows no such thing.
+  /// - Throws: `Errno.notSupported` if the kernel does not support it.
   package func sendOutOfBand(_ byte: UInt8) throws(Errno) {
     var byte = byte
     let flags = Int32(MSG_OOB) | Int32(MSG_NOSIGNAL)
@@ -53,7 +53,7 @@ package final class UnixClient: Sendable {
 
   /// Waits until the server has received all that was sent.
   package func waitUntilReceived() throws(Errno) {
-    // What a peer has not received yet counts as unsent (unix(7)).
+    // Bytes that the peer has not received count as unsent (unix(7)).
     var unsent: Int32 = 1
     while unsent > 0 {
       if ioctl(descriptor, UInt(TIOCOUTQ), &unsent) != 0 {
@@ -63,18 +63,17 @@ package final class UnixClient: Sendable {
     }
   }
 
-  /// Says that nothing more will come.
+  /// Closes the connection for sending.
   package func finishSending() {
     shutdown(descriptor, Int32(SHUT_WR))
   }
 
-  /// Says that nothing will be received: whoever sends something finds this
-  /// client gone.
+  /// Closes the connection for receiving, so that the peer's next send fails.
   package func stopReceiving() {
     shutdown(descriptor, Int32(SHUT_RD))
   }
 
-  /// Receives until the server closes; a connection that is reset ends too.
+  /// Receives until the server closes or resets the connection.
   package func receiveAll() throws(Errno) -> String {
     let start = surplus.withLock { surplus in
       defer { surplus = [] }
@@ -84,7 +83,7 @@ package final class UnixClient: Sendable {
       decoding: start + (try receive { _ in false }), as: UTF8.self)
   }
 
-  /// Receives a line, or, where the server closes, what there is of one.
+  /// Receives a line, or the beginning of one if the server closes the connection.
   ///
   /// - Returns: The line without its LF.
   package func receiveLine() throws(Errno) -> String {
@@ -101,7 +100,7 @@ package final class UnixClient: Sendable {
 
   /// Receives some bytes.
   ///
-  /// - Returns: How many; 0 where the server closes.
+  /// - Returns: Their number; 0 if the server has closed the connection.
   package func receive(atMost limit: Int) throws(Errno) -> Int {
     var buffer = [UInt8](repeating: 0, count: limit)
     let count = recv(descriptor, &buffer, limit, 0)
@@ -109,7 +108,7 @@ package final class UnixClient: Sendable {
     return count
   }
 
-  /// Receives until a piece ends it, or the server closes.
+  /// Receives until a piece satisfies a condition, or the server closes.
   private func receive(
     until isEnough: (ArraySlice<UInt8>) -> Bool
   ) throws(Errno) -> [UInt8] {
@@ -129,7 +128,7 @@ package final class UnixClient: Sendable {
   }
 }
 
-/// Calls `body` with the address of a unix socket: a path, or `@NAME`.
+/// Calls `body` with the address of a Unix socket: a path, or `@NAME`.
 package func withUnixAddress<Result>(
   _ address: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
 ) -> Result {

@@ -1,8 +1,8 @@
-// Runs itself anew from another thread than its first, as Go programs run other
-// programs, as many times as it is told to. Then it stays, under another name.
+// Executes itself from another thread than its first, as Go programs execute others, as
+// many times as its argument says. Then it pauses, under another name.
 //
-// Whoever looks at such a process may find its first thread ended and no other:
-// the kernel gives the thread that calls execve(2) the place of the first one.
+// During execve(2), /proc may show such a process with its first thread exited and no
+// other, because the thread that calls execve(2) takes the place of the first.
 
 #define _GNU_SOURCE
 
@@ -14,7 +14,7 @@
 
 static char **arguments;
 
-static void *run_anew(void *count) {
+static void *execute_again(void *count) {
   char text[32];
   snprintf(text, sizeof text, "%ld", *(long *)count - 1);
   char *const next[] = {arguments[0], text, NULL};
@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
   pthread_t thread;
   if (count == 0)
     prctl(PR_SET_NAME, "has-run-all");
-  else if (pthread_create(&thread, NULL, run_anew, &count) != 0)
+  else if (pthread_create(&thread, NULL, execute_again, &count) != 0)
     return 1;
   for (;;) pause();
 }

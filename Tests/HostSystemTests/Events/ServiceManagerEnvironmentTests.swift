@@ -28,8 +28,8 @@ import Testing
   @Test func whatIsNotOpenIsAnError() async {
     await #expect(processExitsWith: .success) {
       try openDescriptors(upTo: 8)
-      let closed = Int32(6)
-      close(closed)
+      // Two, because another thread of the test library may reuse the lowest.
+      for closed: Int32 in [5, 6] { close(closed) }
       for count in ["4", "100", "2147483643"] {
         setenv("LISTEN_PID", "\(getpid())", 1)
         setenv("LISTEN_FDS", count, 1)

@@ -15,7 +15,8 @@ package struct EventQueue: ~Copyable {
     epoll = try Descriptor { chs_epoll_create() }
   }
 
-  /// Reports a descriptor from now on, until it is closed or ``stopWatching(_:)`` is called.
+  /// Reports a descriptor from now on, until it is closed or ``stopWatching(_:)`` is
+  /// called.
   ///
   /// - Parameters:
   ///   - descriptor: The descriptor. It is reported when it is readable or its peer has

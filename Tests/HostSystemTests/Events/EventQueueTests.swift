@@ -5,7 +5,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Which descriptors have something to read.
+/// Descriptors that are ready.
 @Suite(.alone) struct EventQueueTests {
   @Test func whatCanBeReadIsReported() throws {
     var queue = try EventQueue()
@@ -60,7 +60,7 @@ import Testing
     try other.write()
     queue.stopWatching(one.readEnd)
     #expect(try queue.ready() == [2])
-    // Twice is no harm, and it can be watched again.
+    // A second call has no effect, and the descriptor can be watched again.
     queue.stopWatching(one.readEnd)
     try queue.watch(one.readEnd, as: 3)
     #expect(try queue.ready() == [2, 3])
@@ -103,7 +103,7 @@ import Testing
     var queue = try EventQueue()
     #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
     #expect(try queue.wait(until: Deadline(after: .seconds(-1))) == 0)
-    // It is rounded up: whoever waits for a deadline need not wait again.
+    // It is rounded up, so that waiting once is enough.
     for nanoseconds in [1, 999_999, 1_000_001, 3_500_000] {
       let deadline = Deadline(after: .nanoseconds(nanoseconds))
       #expect(try queue.wait(until: deadline) == 0)
@@ -131,7 +131,7 @@ import Testing
       try queue.watch(copy, as: UInt64(index))
     }
     var seen: Set<UInt64> = []
-    // Nobody reads, and yet all have their turn.
+    // Nothing reads from them, and yet each is reported in turn.
     for _ in 0..<3 {
       let tokens = try queue.ready()
       #expect(tokens.count == EventQueue.capacity)
@@ -150,7 +150,7 @@ import Testing
     try pipe.write()
     #expect(try outer.ready() == [2])
     #expect(try inner.ready() == [1])
-    // It is ready as long as something in it is.
+    // It is ready as long as a descriptor in it is.
     #expect(try outer.ready() == [2])
     try pipe.read()
     #expect(try outer.ready() == [])
@@ -168,7 +168,7 @@ import Testing
       let waiter = pthread_self()
       let state = ThreadState()
       Thread.detachNewThread {
-        // One that comes before the wait has begun ends nothing.
+        // A signal that arrives before the wait does not interrupt it.
         while !state.isDone.load(ordering: .acquiring) {
           pthread_kill(waiter, SIGUSR2)
           sched_yield()
@@ -182,21 +182,21 @@ import Testing
   }
 }
 
-/// What two threads of a test tell each other.
+/// The state that two threads of a test share.
 private final class ThreadState: Sendable {
   let isDone = Atomic(false)
   let hasEnded = DispatchSemaphore(value: 0)
 }
 
 extension EventQueue {
-  /// The tokens of what can be read now, in ascending order.
+  /// The tokens of the descriptors that are ready now, in ascending order.
   fileprivate mutating func ready() throws -> [UInt64] {
     let count = try poll()
     return (0..<count).map { self[$0] }.sorted()
   }
 }
 
-/// A pipe; bytes are written and read one at a time.
+/// A pipe that is written and read one byte at a time.
 private final class TestPipe: Sendable {
   let readEnd: FileDescriptor
   private let writeEnd: FileDescriptor

@@ -1,15 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// Whether a descriptor can be read, or its peer has hung up.
+/// Whether a descriptor is readable, or its peer has hung up.
 func isReadable(_ descriptor: FileDescriptor) -> Bool {
   isReadable(descriptor, within: 0)
 }
 
-/// Waits until a descriptor can be read.
+/// Waits until a descriptor is readable.
 ///
-/// - Returns: Whether that came about; a test that waits for something that
-///   never comes is not to wait for ever.
+/// - Returns: Whether it became readable before a time limit, so that a failing test
+///   does not hang.
 func becomesReadable(_ descriptor: FileDescriptor) -> Bool {
   isReadable(descriptor, within: 60_000)
 }

@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a service manager says in the environment.
+/// The environment variables of a service manager.
 ///
-/// That belongs to the process, so each test has one of its own.
+/// Each test runs in a process of its own, to which the environment belongs.
 @Suite(.alone) struct ServiceManagerEnvironmentTests {
   @Test func socketsForThisProcessAreTaken() async {
     await #expect(processExitsWith: .success) {
@@ -16,7 +16,7 @@ import Testing
         setenv("LISTEN_FDNAMES", "some:names", 1)
         let sockets = try ServiceManager.takeSockets().map(\.rawValue)
         #expect(sockets == Array(3..<3 + Int32(count)))
-        // They are taken once, and by nobody whom this process starts.
+        // They are taken once, and child processes do not see them.
         for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
           #expect(getenv(name) == nil)
         }
@@ -135,10 +135,10 @@ import Testing
         guard let notifier = try ServiceNotifier.fromEnvironment() else {
           throw Errno.invalidArgument
         }
-        // Nobody is there.
+        // No socket has the address.
         notifier.send(.ready)
         let manager = try bindDatagramSocket(path)
-        // It reads nothing, and there is not room for all of it.
+        // It reads nothing, and there is no room for all messages.
         for _ in 0..<10_000 { notifier.send(.watchdog) }
         var count = 0
         while isReadable(manager.raw) {
@@ -153,11 +153,11 @@ import Testing
   }
 }
 
-/// Has every number from 3 to another be that of an open descriptor.
+/// Makes every number from 3 to another an open descriptor.
 private func openDescriptors(upTo last: Int32) throws {
   let null = try FileDescriptor.open("/dev/null", .readOnly)
-  // Which number open(2) gives is not for us to say: the test library opens and
-  // closes descriptors of its own.
+  // open(2) may return any number, because the test library opens and closes
+  // descriptors of its own.
   for number in 3...last where fcntl(number, F_GETFD) < 0 {
     try systemCall { dup2(null.rawValue, number) }
   }

@@ -5,8 +5,8 @@ import Testing
 
 /// Signals that are read.
 ///
-/// Masks belong to threads, and what signals do to the process. So each test
-/// runs in a process of its own, and signals its own thread.
+/// Signal masks belong to threads, and signal actions to the process. Each test
+/// therefore runs in a process of its own, and signals its own thread.
 @Suite(.alone) struct SignalQueueTests {
   @Test func signalsWaitUntilTheyAreRead() async {
     await #expect(processExitsWith: .success) {
@@ -59,7 +59,7 @@ import Testing
       let queue = try SignalQueue()
       pthread_kill(pthread_self(), SIGINT)
       #expect(queue.next() == nil)
-      // The others are read as ever.
+      // The others can still be read.
       pthread_kill(pthread_self(), SIGTERM)
       #expect(queue.next() == .terminate)
       queue.restoreDefaultActions()
@@ -130,8 +130,9 @@ import Testing
   }
 }
 
-/// Has signals do what they do by default, on this thread; whoever runs the
-/// tests may ignore some.
+/// Restores the default actions of signals and unblocks them in this thread.
+///
+/// The tests may have been started with some ignored.
 private func useDefaults() {
   for number in [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE] {
     signal(number, SIG_DFL)

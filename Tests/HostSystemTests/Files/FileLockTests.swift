@@ -46,8 +46,8 @@ import Testing
     first.unlock()
   }
 
-  /// In a process of its own: one that other tests start has copies of every
-  /// descriptor for a moment, and a copy keeps the lock.
+  /// In a process of its own, because a program that another test starts has copies of
+  /// all descriptors for a moment, and a copy keeps the lock.
   @Test func lockEndsWithTheFile() async {
     await #expect(processExitsWith: .success) {
       let directory = try TemporaryDirectory()
@@ -69,7 +69,7 @@ import Testing
     #expect(lockHolder(of: status) == nil)
     #expect(try file.lock(until: Deadline(after: .zero)))
     #expect(lockHolder(of: status) == getpid())
-    // Another file's lock is not this one's.
+    // The lock of another file does not count.
     let other = try File(creating: directory.file("other"))
     #expect(try lockHolder(of: other.status()) == nil)
     file.unlock()

@@ -14,7 +14,7 @@ import Testing
     two = directory.file("two")
   }
 
-  /// Which file a path names.
+  /// The identity of the file that a path names.
   private func inode(_ path: String) throws -> Inode {
     try File(openingExisting: path).status().inode
   }

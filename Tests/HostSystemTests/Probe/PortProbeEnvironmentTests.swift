@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What a probe says on hosts and for users with less at their disposal.
+/// Probes on hosts without IPv6, and for users with fewer rights or descriptors.
 @Suite(.alone) struct PortProbeEnvironmentTests {
   @Test func kernelWithoutIPv6() async {
     await #expect(processExitsWith: .success) {
@@ -56,7 +56,7 @@ import Testing
   @Test func noDescriptorIsLeaked() async {
     await #expect(processExitsWith: .success) {
       let before = openSockets()
-      // The count is worth something only if it sees a leak.
+      // The count is meaningful only if it shows a leak.
       let leaked = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
       #expect(openSockets() == before + 1)
       close(leaked)
@@ -90,11 +90,10 @@ import Testing
   }
 }
 
-/// How many sockets are open in this process.
+/// The number of open sockets in this process.
 ///
-/// The probe opens nothing else, while what runs the tests may open other
-/// descriptors meanwhile. Unlike `/proc/self/fd`, this works after setuid(2)
-/// too.
+/// The probe opens nothing else, but the test library may open other descriptors in the
+/// meantime. Unlike `/proc/self/fd`, this also works after setuid(2).
 private func openSockets() -> Int {
   (0..<1024 as Range<Int32>).count { descriptor in
     var status = stat()

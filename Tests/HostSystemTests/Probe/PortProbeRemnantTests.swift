@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Ports that closed connections have left something on.
+/// Ports with remnants of closed connections.
 @Suite(.alone) struct PortProbeRemnantTests {
   @Test func connectionOutlivingItsListenerKeepsThePortInUse() async {
     await #expect(processExitsWith: .success) {
@@ -17,9 +17,9 @@ import Testing
         try client.connect(to: .loopbackIPv4, port: port)
         accepted = try listener.accept()
       }
-      // A server could bind, so nobody listens any more…
+      // A server could bind, so no other listens…
       _ = try PortSockets(reusing: port, backlog: 1)
-      // …but the connection lives.
+      // …but the connection is alive.
       #expect(try PortProbe.status(of: port) == .inUse)
       #expect(try PortProbe.isFree(port) == false)
       withExtendedLifetime((client, accepted)) {}
@@ -32,7 +32,7 @@ import Testing
       try TestSocket.leaveTimeWait(on: port, reusingAddress: true)
       #expect(try PortProbe.status(of: port) == .lingering)
       #expect(try PortProbe.isFree(port) == false)
-      // That is what it means: with the option, a server gets the port.
+      // A server that sets the option gets the port.
       #expect(throws: Errno.addressInUse) {
         _ = try TestSocket(.tcp, at: .anyIPv4, port: port)
       }
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  /// No option passes over these.
+  /// No option gets past these remnants.
   @Test func timeWaitOfAServerWithoutAddressReuseIsInUse() async {
     await #expect(processExitsWith: .success) {
       let port = try unusedTestPort()
@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  /// The kernel lists quiet sockets whatever port it is asked about.
+  /// The kernel lists idle sockets of all ports.
   @Test func quietSocketOnAnotherPortDoesNotMatter() async {
     await #expect(processExitsWith: .success) {
       let port = try unusedTestPort()

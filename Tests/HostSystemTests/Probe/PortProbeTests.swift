@@ -3,9 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where a test closes sockets and the port has to be free of them afterwards,
-/// it runs in a process of its own: one that other tests start has copies of
-/// every socket for a moment.
+/// A test that closes sockets and needs the port free afterwards runs in a process of its
+/// own, because a program that another test starts has copies of all sockets for a
+/// moment.
 @Suite(.alone) struct PortProbeTests {
   @Test func portThatNobodyHasIsFree() throws {
     let port = try unusedTestPort()

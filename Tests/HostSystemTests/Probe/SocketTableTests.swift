@@ -6,9 +6,9 @@ import Testing
 
 @testable import HostSystem
 
-/// What the kernel says of sockets, and whose they are.
+/// The kernel's list of sockets, and their owners.
 @Suite(.alone) struct SocketTableTests {
-  /// The sockets on a port that belong to this process, if inodes tell.
+  /// The sockets on a port that belong to this process, by inode.
   private func sockets(_ port: UInt16) throws -> [SocketEntry] {
     try SocketTable.sockets(onPorts: [port])
   }
@@ -34,7 +34,7 @@ import Testing
       ]
       #expect(entry.address == addresses[address])
       #expect(socketOwners(of: [entry.inode]) == [entry.inode: [getpid()]])
-      // Of all sockets it is one.
+      // It is among all sockets.
       #expect(try SocketTable.sockets(onPorts: nil).contains(entry))
       withExtendedLifetime(socket) {}
     }
@@ -102,7 +102,7 @@ import Testing
         == SocketEntry(
           transport: .udp, address: "::1", port: 53, state: .bound, user: 0,
           inode: 17))
-    // What the kernel itself writes, if it has such files.
+    // The kernel's own text, if it has such files.
     let port = try unusedTestPort()
     let socket = try TestSocket(
       .tcp, at: .loopbackIPv6, port: port, listening: true)
@@ -130,7 +130,7 @@ import Testing
   }
 }
 
-/// Texts of the system's.
+/// Parsers of system files.
 @Suite struct HostTextTests {
   @Test func usersHaveNames() {
     let text = """
@@ -160,7 +160,7 @@ import Testing
     #expect(hides(root) == nil)
     #expect(hides(root + open) == false)
     #expect(hides(root + hidden) == true)
-    // The last one is on top.
+    // The last mount is visible.
     #expect(hides(hidden + open) == false)
     #expect(hides(open + hidden) == true)
     #expect(hides("1 2 3 / /proc rw - proc proc rw,hidepid=0\n") == false)

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 @Suite(.alone) struct TCPSocketStatesTests {
-  /// Their numbers in `net/tcp_states.h`.
+  /// The numbers in `net/tcp_states.h`.
   private static let listen = TCPSocketStates(rawValue: 1 << 10)
   private static let close = TCPSocketStates(rawValue: 1 << 7)
   private static let established = TCPSocketStates(rawValue: 1 << 1)
@@ -42,7 +42,7 @@ import Testing
     withExtendedLifetime((listener, client, accepted)) {}
   }
 
-  /// Only TCP sockets are asked for.
+  /// Only TCP sockets are listed.
   @Test func datagramSocketHasNone() throws {
     let socket = try TestSocket(.udp, at: .anyIPv4, port: unusedTestPort())
     #expect(try TCPSocketStates.onPort(socket.port) == [])

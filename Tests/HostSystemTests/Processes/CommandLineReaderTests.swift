@@ -38,7 +38,7 @@ import Testing
         reader.commandLines(of: [stuck], within: .seconds(60)) == [stuck: name])
     }
     #expect(calls.all == [stuck])
-    // It holds up nobody else.
+    // It does not delay the others.
     #expect(
       reader.commandLines(of: [other], within: .seconds(60)).count == 1)
     gate.signal()
@@ -56,7 +56,7 @@ import Testing
       gate.wait()
       return "line of \(pid)"
     }
-    // Numbers that no process has.
+    // Pids that no process has.
     let pids = Set(-20 ... -1 as ClosedRange<Int32>)
     #expect(
       reader.commandLines(of: pids, within: .milliseconds(300)).values

@@ -3,11 +3,11 @@ import HostSystem
 import TestSupport
 import Testing
 
-/// What a process calls itself, as it stands in a log.
+/// The command line and name of a process, in the form for a log.
 @Suite(.alone) struct CommandLineTests {
   private static let start = "/bin/sh -c kill -STOP $$ "
 
-  /// The command line of a program with some arguments, from those on.
+  /// The command line of a program with some arguments, starting at the arguments.
   private func commandLine(withArguments arguments: String...) throws -> String
   {
     let process = try Command(
@@ -17,7 +17,7 @@ import Testing
       process.kill()
       _ = try? process.finish()
     }
-    // A program that is just being started has no arguments yet.
+    // A program that is being started has no arguments yet.
     var status: Int32 = 0
     try systemCall { waitpid(process.pid, &status, WUNTRACED) }
     let line = HostSystem.commandLine(ofProcess: process.pid)

@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Whose a process is, and where it stands.
+/// The users, parent, and pids of a process.
 @Suite(.alone) struct ProcessDetailsTests {
   private func parse(_ text: String) -> ProcessDetails? {
     ProcessDetails(parsing: Array(text.utf8))
@@ -40,10 +40,10 @@ import Testing
     #expect(parse(text) == nil)
   }
 
-  /// Their numbers come before what is looked for.
+  /// The groups come before the lines that are parsed.
   ///
-  /// The children have every descriptor of this process: that is why they are
-  /// started in one that has no others.
+  /// The children inherit all descriptors of this process, so they are started in one
+  /// that has few.
   @Test(.enabled(if: getuid() == 0, "only root can be in many groups"))
   func aProcessInManyGroups() async {
     await #expect(processExitsWith: .success) {
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  /// Another thread takes over its pid each time, and is shown for a moment.
+  /// Another thread takes over its pid each time, and `/proc` shows it for a moment.
   @Test func aProcessThatBecomesAnotherProgramIsShownAsItself() async {
     await #expect(processExitsWith: .success) {
       let process = cts_start_thread_execs(300)

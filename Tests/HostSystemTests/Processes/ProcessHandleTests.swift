@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Processes that somebody waits for the end of.
+/// Processes whose end is detected.
 @Suite(.alone) struct ProcessHandleTests {
   @Test(arguments: [true, false])
   func anEndIsSeen(watching: Bool) throws {
@@ -47,7 +47,7 @@ import Testing
     child.kill()
     #expect(becomesReadable(descriptor))
     #expect(handle.hasEnded)
-    // Nobody has waited for it: it is still there.
+    // It is not reaped yet.
     #expect(kill(child.pid, 0) == 0)
     #expect(try HandleBox(child.pid, true) == nil)
     #expect(HandleBox(handle.identity) == nil)
@@ -78,8 +78,8 @@ import Testing
     }
   }
 
-  /// The children are forked and have every descriptor of this process: that
-  /// is why they are started in one that has no others.
+  /// The children inherit all descriptors of this process, so they are started in one
+  /// that has few.
   @Test func aZombieHasNoHandle() async {
     await #expect(processExitsWith: .success) {
       let zombie = cts_start_zombie()
@@ -130,7 +130,7 @@ import Testing
   }
 }
 
-/// A handle that can be compared with nothing.
+/// A handle in a form that can be compared with `nil`.
 private final class HandleBox {
   private let handle: ProcessHandle
 

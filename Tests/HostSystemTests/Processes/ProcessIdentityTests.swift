@@ -32,13 +32,13 @@ import Testing
     #expect(!identity.isAlive)
   }
 
-  /// The children are forked and have every descriptor of this process: that
-  /// is why they are started in one that has no others.
+  /// The children inherit all descriptors of this process, so they are started in one
+  /// that has few.
   @Test func zombieIsGone() async {
     await #expect(processExitsWith: .success) {
       let zombie = cts_start_zombie()
       try #require(zombie > 0)
-      // It is still there: only its parent can make it go away.
+      // It exists until its parent reaps it.
       #expect(kill(zombie, 0) == 0)
       #expect(try ProcessIdentity.lookUp(zombie) == .gone)
       let stat = try readTextFile("/proc/\(zombie)/stat")
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  /// What is forked has every descriptor of this process: see above.
+  /// The child inherits all descriptors of this process; see above.
   @Test func processThatExecsFromAThreadKeepsItsIdentity() async {
     await #expect(processExitsWith: .success) {
       let process = cts_start_thread_execs(50)
@@ -98,7 +98,7 @@ import Testing
     #expect(try ProcessIdentity.lookUp(pid) == .gone)
   }
 
-  /// `/proc` shows it as it shows a process.
+  /// `/proc` shows a thread like a process.
   @Test func threadIsNoProcess() throws {
     let (numbers, ends) = (
       DispatchSemaphore(value: 0), DispatchSemaphore(value: 0)
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  /// For a moment its first thread is dead and the other one not yet in its place.
+  /// For a moment, its first thread has ended, and the other has not replaced it yet.
   @Test func processThatRunsItselfAnewFromAThreadIsAlive() async {
     await #expect(processExitsWith: .success) {
       let child = cts_start_thread_execs(3000)
@@ -152,7 +152,7 @@ import Testing
   }
 
   @Test func threadsOfTheKernelAreNoProcesses() throws {
-    // kthreadd, where this is the host's pid namespace.
+    // kthreadd, if this is the host's pid namespace.
     guard try Namespace.pid() == .hostPID else { return }
     #expect(try ProcessIdentity.lookUp(2) == .kernelThread)
     #expect(throws: ProcessHandleError.kernelThread) {
@@ -160,8 +160,8 @@ import Testing
     }
   }
 
-  /// Where `/proc` is another pid namespace's, nothing in it is believed, even if
-  /// this process has the same number there.
+  /// If `/proc` is mounted for another pid namespace, it is not trusted, even if this
+  /// process has the same pid there.
   @Test(.enabled(if: canUnshare, "namespaces cannot be made"))
   func foreignProcIsNotBelieved() async {
     await #expect(processExitsWith: .success) {

@@ -55,7 +55,7 @@ private func line(
   }
 
   @Test func lineCutBeforeTheStartTimeIsNone() {
-    // Field 22 is what the cut leaves out; a cut within it cannot be told.
+    // The cut removes field 22. A cut within field 22 cannot be detected.
     for last in 3...21 {
       let fields = (4..<22).prefix(last - 3).map(String.init)
         .joined(separator: " ")
@@ -98,7 +98,7 @@ private func line(
   @Test(
     arguments: ["Z", "X", "x"],
     [
-      // As a process shows whose pid another thread takes over (execve(2)).
+      // A process looks like this while another thread takes over its pid (execve(2)).
       ("0", ProcessStatus.Life.ambiguous), ("1", .ended), ("2", .running),
     ])
   func endedProcessRunsAsLongAsItHasOtherThreads(
@@ -110,7 +110,7 @@ private func line(
   }
 
   @Test func kernelThreadsAreTold() throws {
-    // kthreadd(2), and a process of ours.
+    // kthreadd, and an ordinary process.
     #expect(
       try #require(
         ProcessStatus(

@@ -4,7 +4,7 @@ import HostSystem
 import TestSupport
 import Testing
 
-/// The process that other tests take for one that nobody can read anything of.
+/// The process whose command line cannot be read, which other tests use.
 @Suite(.alone) struct UnreadableProcessTests {
   @Test(.enabled(if: canStartUnreadable, "needs /dev/fuse, and root"))
   func itsCommandLineIsNeverRead() throws {
@@ -12,7 +12,7 @@ import Testing
     try #require(holder > 0)
     defer { cts_end(holder) }
     let reader = try Command("/bin/cat", ["/proc/\(holder)/cmdline"]).start()
-    // It has opened the file and waits, and not as a process that sleeps does.
+    // It has opened the file, and waits in a state other than sleeping.
     var state: Substring?
     while state != "D", state != "Z" {
       let file = try? FileManager.default.destinationOfSymbolicLink(
@@ -22,7 +22,7 @@ import Testing
       state = stat.split(separator: " ").dropFirst(2).first
     }
     #expect(state == "D")
-    // While what cannot block is answered.
+    // Reads that cannot block return.
     let name = try Command("/bin/cat", ["/proc/\(holder)/comm"]).run()
     #expect(name.output == "unreadable\n")
     reader.kill()

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Names that tell others something.
+/// Names in the abstract namespace that other processes see.
 @Suite struct AbstractMarkerTests {
   @Test func aMarkerIsSeenForAsLongAsItLives() throws {
     let prefix = String(RunningServer.unusedAddress().dropFirst())

@@ -4,8 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Hosts whose network is set up in another way, each in a network namespace of
-/// its own.
+/// Network settings other than the default, each in a network namespace of its own.
 @Suite(
   .alone,
   .enabled(if: canEnterNetwork, "this host gives out no network namespaces"))
@@ -79,7 +78,7 @@ struct NetworkSettingsTests {
   @Test func aLongListOfReservedPortsIsReadWhole() async {
     await #expect(processExitsWith: .success) {
       try #require(cts_enter_network() == 0)
-      // Some 86,000 bytes: no two of them are a range.
+      // About 86,000 bytes, because no two of them form a range.
       let ports = stride(from: 2001, to: 32000, by: 2).map { UInt16($0) }
       try change(
         "ipv4/ip_local_reserved_ports",
@@ -108,7 +107,7 @@ private func change(_ name: String, to value: String) throws {
   try file.writeAll(value.utf8)
 }
 
-/// Whether IPv6 sockets that nobody has set up take IPv6 alone.
+/// Whether IPv6 sockets accept only IPv6 by default.
 private func isBoundToIPv6Only() throws(Errno) -> Bool {
   let socket = try Descriptor {
     Glibc.socket(

@@ -40,7 +40,7 @@ import Testing
   }
 
   /// A socket can be limited to a part of the kernel's range (ip(7),
-  /// `IP_LOCAL_PORT_RANGE`, from Linux 6.3 on): here to the one port.
+  /// `IP_LOCAL_PORT_RANGE`, since Linux 6.3), here to one port.
   @Test func kernelDoesNotChooseThePortOfASocketThatAllowsReuse() throws {
     let held = try PortSocket(binding: 0, .tcp)
     try held.allowAddressReuse()
@@ -108,8 +108,8 @@ private func statusAfterAConnection(
     let accepted = try Descriptor {
       accept(socket.descriptor.raw.rawValue, nil, nil)
     }
-    // Whoever closes first keeps the TIME_WAIT; it is there once the other's
-    // end has arrived.
+    // The end that closes first keeps the TIME_WAIT. It exists when the other end's FIN
+    // has arrived.
     shutdown(accepted.raw.rawValue, Int32(SHUT_WR))
     _ = try client.receive()
     shutdown(client.descriptor, Int32(SHUT_WR))

@@ -25,7 +25,7 @@ import Testing
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)
     let connection = try server.acceptClient()
-    // What arrives in pieces is looked at, and taken away, as one.
+    // Pieces that have arrived are copied and removed together.
     try client.send("hel")
     try client.send("lo")
     var buffer = [UInt8](repeating: 0, count: 100)
@@ -46,7 +46,7 @@ import Testing
     let server = try UnixServerSocket(name)
     let client = try UnixClient(connectingTo: name)
     let connection = try server.acceptClient()
-    // Older kernels know no such thing.
+    // Older kernels do not support it.
     guard (try? client.sendOutOfBand(7)) != nil else { return }
     #expect(isReadable(connection.raw))
     #expect(try connection.receive() == nil)
@@ -82,7 +82,7 @@ import Testing
     #expect(isReadable(connection.raw))
     #expect(try connection.receive() == "hello")
     #expect(throws: Errno.connectionReset) { try connection.receive() }
-    // That is said once.
+    // The reset is reported once.
     #expect(try connection.receive() == "")
   }
 
@@ -107,7 +107,7 @@ import Testing
     var count = 0
     while connection.send(reply) { count += 1 }
     #expect(count > 0)
-    // There is no room, and that does not change by itself.
+    // There is no room until the client reads.
     #expect(connection.send(reply) == false)
     _ = consume connection
     #expect(
@@ -134,7 +134,7 @@ import Testing
       sent += count
     }
     #expect(try queue.wait(until: Deadline(after: .zero)) == 0)
-    // Somebody reads: there is room again.
+    // After the client has read, there is room again.
     var received = 0
     while received < sent { received += try client.receive(atMost: 1 << 16) }
     #expect(received == sent)
@@ -162,8 +162,8 @@ import Testing
     withExtendedLifetime(client) {}
   }
 
-  /// A fork has copies of every descriptor: that is why it is made in a process
-  /// that has few.
+  /// The child inherits all descriptors of this process, so it is started in one that
+  /// has few.
   @Test func thePeerIsKnownEvenWhenItHasGone() async {
     await #expect(processExitsWith: .success) {
       let name = RunningServer.unusedAddress()
@@ -182,7 +182,7 @@ import Testing
       #expect("\(peer.pid)\n" == pid)
       #expect(peer.pid != getpid())
       #expect(peer.user == user)
-      // It has ended; kernels before 6.5 do not tell.
+      // It has ended. Kernels before 6.5 cannot tell.
       #expect(try connection.isPeerAlive != true)
     }
   }

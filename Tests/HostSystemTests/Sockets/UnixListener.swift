@@ -1,17 +1,17 @@
 import HostSystem
 import SystemPackage
 
-/// A unix stream socket of a server that a test plays.
+/// A listening Unix stream socket of a test.
 final class UnixListener: Sendable {
   private let descriptor: Int32
 
   /// Binds an address and listens.
   ///
   /// - Parameters:
-  ///   - name: A path; where it begins with `@`, an abstract name.
-  ///   - backlog: How many connections wait to be accepted, and one more; `nil`
-  ///     for a socket that does not listen.
-  /// - Throws: What the system says.
+  ///   - name: A path, or an abstract name that begins with `@`.
+  ///   - backlog: One less than the number of connections that may wait to be accepted;
+  ///     `nil` for a socket that does not listen.
+  /// - Throws: The system's error.
   init(_ name: String, backlog: Int32? = 16) throws(Errno) {
     descriptor = try Self.makeSocket(0)
     try systemCall {
@@ -26,7 +26,7 @@ final class UnixListener: Sendable {
 
   /// Connects to a listener until its backlog is full.
   ///
-  /// - Returns: The connections; they are in the backlog as long as they live.
+  /// - Returns: The connections, which are in the backlog as long as they are open.
   static func fillBacklog(_ name: String) throws(Errno) -> [FileDescriptor] {
     var connections: [FileDescriptor] = []
     while true {
@@ -69,7 +69,7 @@ final class UnixListener: Sendable {
       return Array(buffer[..<count])
     }
 
-    /// Says that nothing more will come.
+    /// Closes the connection for sending.
     func finish() {
       shutdown(descriptor.raw.rawValue, Int32(SHUT_WR))
     }

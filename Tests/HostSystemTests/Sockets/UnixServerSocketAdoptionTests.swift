@@ -3,10 +3,9 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// A socket that somebody else has made.
+/// Sockets that a service manager passes.
 @Suite(.alone) struct UnixServerSocketAdoptionTests {
-  /// A socket that blocks and that programs inherit, as a service manager makes
-  /// it.
+  /// A blocking, inheritable socket, as a service manager creates it.
   private static func makeSocket(
     _ family: Int32 = AF_UNIX, type: __socket_type = SOCK_STREAM,
     boundTo name: String? = nil, listening: Bool = false
@@ -48,7 +47,7 @@ import Testing
       socket.removeFile()
       #expect(access(path, F_OK) == 0)
       try removeFile(path)
-      // Nor is it missed.
+      // Its absence does not count.
       #expect(socket.isInPlace == true)
     }
   }
@@ -81,7 +80,7 @@ import Testing
       #expect(throws: UnixServerSocketError.notListening) {
         _ = try UnixServerSocket(adopting: descriptor)
       }
-      // It still is whoever's it was.
+      // The caller still owns it.
       #expect(fcntl(descriptor.rawValue, F_GETFD) == 0)
       try descriptor.close()
     }

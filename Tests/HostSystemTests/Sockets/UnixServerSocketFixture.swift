@@ -3,14 +3,14 @@ import HostSystem
 import SystemPackage
 import TestSupport
 
-/// Calls `body` with a path in a directory that is there for that long.
+/// Calls `body` with a path in a directory that exists during the call.
 func withSocketPath(_ body: (String) throws -> Void) throws {
   let directory = try TemporaryDirectory()
   try withExtendedLifetime(directory) { try body(directory.file("socket")) }
 }
 
 extension UnixServerSocket {
-  /// Listens at an address that is written as a text.
+  /// Listens at an address given as text.
   init(_ text: String, mode: UInt32 = 0o666) throws {
     guard let address = UnixAddress(text) else { throw Errno.invalidArgument }
     self = try UnixServerSocket(binding: address, mode: mode)
@@ -22,7 +22,7 @@ extension UnixServerSocket {
     return connection
   }
 
-  /// Whether a client that connects is the one that is accepted.
+  /// Whether a client that connects is the next one accepted.
   func serves() throws -> Bool {
     let client = try UnixClient(connectingTo: address.text)
     let connection = try acceptClient()
@@ -32,11 +32,11 @@ extension UnixServerSocket {
 }
 
 extension UnixConnection {
-  /// The bytes that have arrived, `nil` where none have.
+  /// The bytes that have arrived; `nil` if none have.
   ///
-  /// - Parameter count: How many are taken at most.
-  /// - Returns: The bytes as a text, which is empty at the end.
-  /// - Throws: What receiving them says.
+  /// - Parameter count: The maximum number.
+  /// - Returns: The bytes as text, empty at the end of the connection.
+  /// - Throws: The error of receiving them.
   func receive(atMost count: Int = 100) throws -> String? {
     var buffer = [UInt8](repeating: 0, count: count)
     let received = try buffer.withUnsafeMutableBytes { try peek(into: $0) }

@@ -3,18 +3,17 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where a server listens.
+/// Sockets at which a server listens.
 ///
-/// What makes a socket file runs in a process of its own: which permissions
-/// new files get is a matter of the whole process (umask(2)), and other tests
-/// make files as well.
+/// A test that creates a socket file runs in a process of its own, because umask(2)
+/// applies to the whole process, and other tests create files as well.
 @Suite(.alone) struct UnixServerSocketTests {
   @Test func anAbstractNameIsListenedOn() throws {
     let name = RunningServer.unusedAddress()
     let socket = try UnixServerSocket(name)
     #expect(socket.address.text == name)
     #expect(try socket.serves())
-    // It has no file that could go.
+    // It has no file that could be removed.
     #expect(socket.isInPlace == true)
     socket.removeFile()
     #expect(socket.isInPlace == true)
@@ -32,7 +31,7 @@ import Testing
         socket.removeFile()
         #expect(socket.isInPlace == false)
         #expect(access(path, F_OK) == -1)
-        // Who has connected can still be accepted, and nobody else can connect.
+        // Clients that have connected can still be accepted. No others can connect.
         _ = try socket.acceptClient()
         #expect(throws: Errno.noSuchFileOrDirectory) {
           try UnixClient(connectingTo: path)
@@ -52,7 +51,7 @@ import Testing
     for client in clients {
       #expect(isReadable(socket.raw))
       let connection = try socket.acceptClient()
-      // In the order of their coming.
+      // In the order of the connections.
       try client.send("x")
       #expect(try connection.receive() == "x")
     }
@@ -76,7 +75,7 @@ import Testing
           try withSocketPath { path in
             umask(mask)
             let socket = try UnixServerSocket(path, mode: mode)
-            // The mask is as it was.
+            // The mask is unchanged.
             #expect(umask(0) == mask)
             let status = try Stat(path)
             #expect(UInt32(status.permissions.rawValue) == mode)
@@ -92,7 +91,7 @@ import Testing
       for backlog in [16, nil] as [Int32?] {
         try withSocketPath { path in
           var former: UnixListener? = try UnixListener(path, backlog: backlog)
-          // One that never listened is dead even while it is open.
+          // A socket that never listened is dead even while it is open.
           if backlog != nil { former = nil }
           let file = try Stat(path).inode
           let socket = try UnixServerSocket(path)
@@ -113,7 +112,7 @@ import Testing
         }
         #expect(try Stat(path).inode == file)
         #expect(socket.isInPlace == true)
-        // The attempt has connected, and gone.
+        // The attempt has connected and disconnected.
         #expect(try socket.acceptClient().receive() == "")
         #expect(try socket.serves())
       }
@@ -154,7 +153,7 @@ import Testing
         { path in try systemCall { mkfifo(path, 0o600) } },
         { path in try systemCall { symlink("/nowhere", path) } },
         { path in
-          // Not even a link to a socket that nobody listens on.
+          // Not even a link to a dead socket.
           _ = try UnixListener(path + "-target")
           try systemCall { symlink(path + "-target", path) }
         },
@@ -214,7 +213,7 @@ import Testing
         #expect(replacement.isInPlace == true)
         #expect(socket.isInPlace == false)
         #expect(try Stat(path).permissions.rawValue == 0o640)
-        // The old one still has its client, and does not remove the new file.
+        // The old socket still has its client, and does not remove the new file.
         _ = try socket.acceptClient()
         socket.removeFile()
         #expect(replacement.isInPlace == true)
@@ -229,7 +228,7 @@ import Testing
       for round in 0..<20 {
         let path = directory.file("socket-\(round)")
         if round % 2 == 0 { _ = try UnixListener(path) }
-        // Whoever listens goes on until all have tried.
+        // The one that listens keeps its socket until all have tried.
         let sockets = Collected<SocketBox>()
         let refusals = try await sideBySide(8) { _ in
           do {
@@ -248,7 +247,7 @@ import Testing
   }
 }
 
-/// A socket that can be in an array.
+/// A socket in a form that an array can hold.
 private final class SocketBox: Sendable {
   let socket: UnixServerSocket
 

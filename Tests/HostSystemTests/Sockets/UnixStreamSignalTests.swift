@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// How many signals the handler has taken.
+/// The number of signals that the handler has received.
 private let signalCount = Atomic<Int>(0)
 
 @Suite(.alone) struct UnixStreamSignalTests {
@@ -23,7 +23,7 @@ private let signalCount = Atomic<Int>(0)
         signalCount.add(1, ordering: .relaxed)
       }
       sigemptyset(&action.sa_mask)
-      // Without SA_RESTART, which would hide the signal from the call.
+      // SA_RESTART would hide the signal from the call.
       action.sa_flags = 0
       try systemCall { sigaction(SIGUSR2, &action, nil) }
 
@@ -34,7 +34,7 @@ private let signalCount = Atomic<Int>(0)
       let status = "/proc/\(thread)/stat"
       Thread.detachNewThread {
         for number in 1...20 {
-          // The receiver does nothing but receive: it sleeps in recv(2).
+          // The receiver only receives, so it sleeps in recv(2).
           while !isSleeping(status) { sched_yield() }
           pthread_kill(receiver, SIGUSR2)
           while signalCount.load(ordering: .relaxed) < number {
@@ -50,7 +50,7 @@ private let signalCount = Atomic<Int>(0)
   }
 }
 
-/// Whether a thread waits for something, as its `stat` says.
+/// Whether a thread is sleeping, by its `stat` file.
 private func isSleeping(_ path: String) -> Bool {
   guard let line = try? readTextFile(path) else { return false }
   return ProcessStatus(Array(line.utf8))?.state == UInt8(ascii: "S")

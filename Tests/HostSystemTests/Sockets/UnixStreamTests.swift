@@ -7,7 +7,7 @@ import Testing
 @Suite(.alone) struct UnixStreamTests {
   let directory: TemporaryDirectory
   let path: String
-  /// One that is never reached.
+  /// A deadline that is never reached.
   let far = Deadline(after: .seconds(3600))
 
   init() throws {
@@ -22,7 +22,7 @@ import Testing
       to: #require(UnixAddress(name)), deadline: deadline)
   }
 
-  /// An abstract name that nobody else has.
+  /// A unique abstract name.
   private static func abstractName() -> String {
     "@portpicker-test-\(UUID().uuidString)"
   }
@@ -82,7 +82,7 @@ import Testing
     try stream.send(Array("hello".utf8))
     #expect(throws: Errno.timedOut) { try stream.receive(atMost: 10) }
     #expect(deadline.hasPassed)
-    // Not even what is there by now.
+    // Not even bytes that have arrived by then.
     try listener.accept().send("late")
     #expect(throws: Errno.timedOut) { try stream.receive(atMost: 10) }
     #expect(throws: Errno.timedOut) { try stream.send([0]) }
@@ -92,7 +92,7 @@ import Testing
     let listener = try UnixListener(path)
     let deadline = Deadline(after: .milliseconds(20))
     let stream = try connect(path, deadline)
-    // More than the socket's buffers hold.
+    // More than fits into the socket's buffers.
     let bytes = [UInt8](repeating: 0, count: 64 << 20)
     #expect(throws: Errno.timedOut) { try stream.send(bytes) }
     #expect(deadline.hasPassed)

@@ -35,7 +35,7 @@ import Testing
         done.add()
       }
       done.wait(for: 1)
-      // It is idle when a second one need not be started for what comes next.
+      // It is idle if the next work does not start a second one.
       #expect(threads.count <= 2, "\(round)")
     }
     #expect(Set(numbers.all).count <= 2)
@@ -59,7 +59,7 @@ import Testing
     try threads.run {
       var mask = sigset_t()
       pthread_sigmask(SIG_BLOCK, nil, &mask)
-      // These two are the C library's own.
+      // The C library uses these two itself.
       for number in 1...64 where ![32, 33].contains(number) {
         if ![SIGKILL, SIGSTOP].contains(Int32(number)),
           sigismember(&mask, Int32(number)) != 1
@@ -87,7 +87,7 @@ import Testing
   }
 }
 
-/// Holds threads up until it is opened.
+/// Blocks threads until it is opened.
 private final class Gate: Sendable {
   private let (reading, writing): (Int32, Int32)
 
@@ -107,7 +107,7 @@ private final class Gate: Sendable {
   func open() { close(writing) }
 }
 
-/// Counts what threads do.
+/// A counter for several threads.
 private final class Counter: Sendable {
   private let count = Atomic(0)
 

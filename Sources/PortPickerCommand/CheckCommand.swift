@@ -3,23 +3,23 @@ import HostSystem
 import PortPicker
 import SystemPackage
 
-/// `portpicker check`: whether ports are free, and who uses them.
+/// `portpicker check`: whether ports are free and which processes use them.
 struct CheckCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
-    abstract: "Show whether ports are free, and who uses them.",
+    abstract: "Show whether ports are free and which processes use them.",
     discussion: """
-      A port is free if any program can bind it. It is lingering if only closed \
-      connections are left on it, so that a program that sets SO_REUSEADDR can \
-      bind it. The system may hide which sockets belong to other users' processes.
+      A port is free if every program can bind it, whatever socket options the \
+      program sets. It is lingering if only closed connections are left on it, so \
+      that a program that sets SO_REUSEADDR can bind it. The system may hide which sockets belong to other users' processes.
 
         portpicker check 8080
         portpicker check --wait 10 8080                # until it is free
         portpicker check --wait-listening 10 8080      # until a server listens
         portpicker check --wait-listening 10 --while $! 8080
 
-      With --while, it stops waiting when that process ends. With --udp, it \
-      waits for UDP sockets that are bound and not connected.
+      With --while, the command stops waiting when the given process ends. With \
+      --udp, it waits for UDP sockets that are bound and not connected.
 
       Exit status: 0 if all ports are free or, with --wait-listening, something \
       listens on all of them; 1 otherwise; 64 if an argument is invalid.
@@ -33,7 +33,7 @@ struct CheckCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
-  @Flag(help: "Print nothing on standard output.")
+  @Flag(help: "Print nothing on standard output, and do not look up leases.")
   var quiet = false
 
   @Option(
@@ -58,7 +58,9 @@ struct CheckCommand: ParsableCommand {
     transform: ArgumentText.pid)
   var process: Int32?
 
-  @Flag(help: "With --wait-listening, wait for UDP sockets instead of TCP.")
+  @Flag(
+    help:
+      "With --wait-listening, wait for UDP sockets instead of TCP sockets.")
   var udp = false
 
   @OptionGroup var source: SourceOptions

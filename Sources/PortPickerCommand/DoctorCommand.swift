@@ -8,11 +8,11 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Find problems with picking ports on this host.",
     discussion: """
-      It checks the port servers, the ledger, the pools, and the settings of the \
-      kernel. Each line begins with ok, note or problem; a problem says what to \
+      Checks the port servers, the ledger, the pools, and kernel settings. Each line begins with ok, note or problem; a problem says what to \
       do about it.
 
-      Exit status: 0; 1 if there is a problem; 64 if an argument is invalid.
+      Exit status: 0 if there is no problem; 1 if there is one; 64 if an argument \
+      is invalid.
       """)
 
   @Flag(help: "Print JSON.")

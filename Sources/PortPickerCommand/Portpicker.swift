@@ -8,23 +8,25 @@ import PortProtocol
 struct Portpicker: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "portpicker",
-    abstract: "Print a port that no other process has.",
+    abstract: "Pick an unused port, lease it to a process, and print it.",
     discussion: """
-      The port is unused on TCP and UDP and belongs to the process PID: no \
-      other process is given it until PID ends. Then it becomes available \
-      again.
+      The port is unused on TCP and UDP and belongs to the process PID: it is \
+      not handed out to any other process until PID ends, and then becomes \
+      available again.
 
         port=$(portpicker $$)        # for as long as this script runs
         port=$(portpicker $$ 2.5)    # and keep it bound for 2.5 seconds
 
-      Ports come from the port server that PORTSERVER_ADDRESS names. If there \
-      is none, they come from the ledger, a file that your processes share: \
-      PORTPICKER_LEDGER, or one in /dev/shm.
+      Ports come from the port server that PORTSERVER_ADDRESS names. If that is \
+      unset, or the server provides no port, they come from the ledger, a file \
+      that your processes share: the one that PORTPICKER_LEDGER names, or one in \
+      /dev/shm.
 
         portpicker run -- my-server --port {port}   # pick one, run a program
         portpicker check 8080                       # is it free, who uses it
 
-      Exit status: 0; 1 if no port is available; 64 if an argument is invalid.
+      Exit status: 0 on success; 1 if no port is available; 64 if an argument is \
+      invalid.
       """,
     version: "portpicker \(portPickerVersion)", subcommands: subcommands)
 
@@ -40,10 +42,10 @@ struct Portpicker: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Keep the port bound for this many seconds, unless a port server leased "
-        + "it. (default: 0)",
+      "Keep the port bound on TCP for this many seconds, unless a port server "
+        + "leased it. (default: 0)",
       discussion: """
-        A process in the background does that until the time is over or PID \
+        A background process keeps it bound until the time has elapsed or PID \
         ends. Meanwhile, your server can bind the port if it sets SO_REUSEADDR.
         """))
   var bindTimeout: String?

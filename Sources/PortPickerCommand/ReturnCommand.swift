@@ -8,19 +8,21 @@ struct ReturnCommand: ParsableCommand {
     commandName: "return",
     abstract: "Return ports before their process ends.",
     discussion: """
-      Stop the programs that use them first: another process may be given the \
-      ports at once.
+      Before you return ports, stop the programs that use them: another process \
+      may be given the ports immediately.
 
       The ports must belong to the parent of this command, to any further \
-      ancestor, or to a process of the same session. If one belongs to another \
-      process, none is returned, unless --for or --force is given. A port server \
-      only accepts ports that you leased or that your own processes have.
+      ancestor, or to a process of the same session. If one of them \
+      belongs to another process, none are returned, unless --for or --force is \
+      given. A port server accepts only ports that you leased or that your own \
+      processes hold; if it refuses one of them, the others are still returned.
 
         portpicker return $port
         portpicker return --for 4242 8080
 
-      Exit status: 0; 1 if one of the ports is not leased, belongs to another \
-      process, or could not be returned; 64 if an argument is invalid.
+      Exit status: 0 if all ports were returned; 1 if one of them is not leased, \
+      belongs to another process, or could not be returned; 64 if an argument is \
+      invalid.
       """)
 
   @Argument(
@@ -31,11 +33,11 @@ struct ReturnCommand: ParsableCommand {
   @Option(
     name: .customLong("for"), parsing: .unconditional,
     help: ArgumentHelp(
-      "Return ports of the process PID.", valueName: "PID"),
+      "Return the ports if the process PID holds them.", valueName: "PID"),
     transform: ArgumentText.pid)
   var holder: Int32?
 
-  @Flag(help: "Return ports of any process.")
+  @Flag(help: "Return the ports whichever process holds them.")
   var force = false
 
   @OptionGroup var source: SourceOptions

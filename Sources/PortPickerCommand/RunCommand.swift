@@ -11,19 +11,20 @@ struct RunCommand: ParsableCommand {
     usage: "portpicker run [OPTION]... -- COMMAND [ARGUMENT]...",
     discussion: """
       {port} in the program's arguments is replaced by the port, and PORT in \
-      its environment is set to it. If there are several ports, they are {port1}, \
-      {port2} and so on, and PORT1, PORT2 and so on. They belong to the program \
-      until it ends. Text in ${ } is left alone, and {{port}} becomes {port}.
+      its environment is set to it. If there are several ports, use {port1}, \
+      {port2} and so on, and PORT1, PORT2 and so on. The ports belong to the \
+      program until it ends. Text in ${ } is left alone, and {{port}} becomes {port}.
 
         portpicker run -- python3 -m http.server {port}
         portpicker run --count 2 -- my-server --http {port1} --admin {port2}
         portpicker run --listen -- my-server
 
-      With --listen, the program inherits TCP sockets that already listen, \
-      starting at descriptor 3, as with systemd's socket activation: LISTEN_FDS, \
-      LISTEN_PID and LISTEN_FDNAMES (port1, port2 and so on) are set. The sockets \
-      are bound to every address, or only to that of --host; the port is unused \
-      on every address in both cases.
+      With --listen, the program inherits TCP sockets that are already \
+      listening, starting at descriptor 3, as with systemd socket activation: \
+      LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (port1, port2 and so on) are set. \
+      The sockets are bound to every address, or with --host only to the given \
+      address; in both cases, the port was unused on every address when it was \
+      picked.
 
       Exit status: that of the program; 127 if there is no such program; 126 if \
       it cannot be run; 1 if no port is available; 64 if an argument is invalid.

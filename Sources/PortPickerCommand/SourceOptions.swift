@@ -10,13 +10,16 @@ struct SourceOptions: ParsableArguments {
       valueName: "ADDRESS"), completion: .file())
   var server: String?
 
-  @Flag(help: "Fail if no port server answers.")
+  @Flag(
+    help:
+      "Fail if no port server is named, or if the server fails or refuses.")
   var requireServer = false
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "How long to wait for a port server, or for the ledger. (default: 5)",
+      "How many seconds to wait for a port server, or for the ledger. "
+        + "(default: 5)",
       valueName: "SECONDS"),
     transform: ArgumentText.timeout)
   var timeout: Duration?
@@ -38,7 +41,7 @@ struct PoolOption: ParsableArguments {
     help: ArgumentHelp(
       """
       The ports to pick from without a port server, such as 8000-8999,9090. \
-      (default: 25000-32767, except those that the kernel assigns itself)
+      (default: 25000-32767, except ephemeral ports)
       """, valueName: "RANGES"),
     transform: ArgumentText.pool)
   var pool: [ClosedRange<Int>]?

@@ -2,14 +2,17 @@ import ArgumentParser
 import HostSystem
 import PortPicker
 
-/// `portpicker status`: where ports come from, and which processes have them.
+/// `portpicker status`: where ports come from and which processes hold them.
 struct StatusCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "status",
-    abstract: "Show where ports come from and which processes have them.",
+    abstract: "Show where ports come from and which processes hold them.",
     discussion: """
-      Exit status: 0; 1 if the status cannot be read; 64 if an argument is \
-      invalid.
+      Shows the pool, how many of its ports are leased, free and in use, and all \
+      leases: those of the port server or, without one, those of the ledger.
+
+      Exit status: 0 on success; 1 if the leases cannot be read; 64 if an argument \
+      is invalid.
       """)
 
   @Flag(help: "Print JSON.")

@@ -14,18 +14,20 @@ struct Portserver: ParsableCommand {
     commandName: "portserver",
     abstract: "Lease the ports of this host to processes until they end.",
     discussion: """
-      A client that asks for a port gets one that no other process has. The \
-      port is free again when the process that it was leased to ends.
+      A client that asks for a port gets one that no other process holds or \
+      uses. The port becomes free again when the process to which it is leased \
+      ends.
 
         portserver &
         export PORTSERVER_ADDRESS=@unittest-portserver
         portpicker $$
 
-      The server stays in the foreground and logs on standard error. SIGUSR1 \
-      logs statistics; SIGINT, SIGTERM and SIGHUP end the server. systemd can \
-      pass it sockets.
+      The server stays in the foreground and logs to standard error. On SIGUSR1, \
+      it logs statistics; SIGINT, SIGTERM and SIGHUP stop it. It supports systemd \
+      socket activation.
 
-      Exit status: 0; 1 if it cannot serve; 64 if an argument is invalid.
+      Exit status: 0 after SIGINT, SIGTERM or SIGHUP; 1 if the server cannot \
+      serve; 64 if an argument is invalid.
       """,
     version: "portserver \(portPickerVersion)")
 
@@ -33,7 +35,8 @@ struct Portserver: ParsableCommand {
     name: [.customLong("pool"), .customLong("portserver_static_pool")],
     parsing: .unconditional,
     help: ArgumentHelp(
-      "The ports to lease: ports and ranges, such as 15000-19999,30000.",
+      "The ports to lease, as single ports and ranges, such as "
+        + "15000-19999,30000.",
       valueName: "RANGES"))
   var pool = "15000-24999"
 
@@ -45,9 +48,9 @@ struct Portserver: ParsableCommand {
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp(
       """
-      Where to listen: the path of a unix socket, or @NAME in the abstract \
-      namespace. Can be repeated. (default: \(Self.defaultAddress), or the \
-      sockets that systemd passes)
+      Where to listen: the path of a Unix socket, or @NAME in the abstract \
+      namespace. This option can be repeated. (default: the sockets that systemd \
+      passes, or else \(Self.defaultAddress))
       """, valueName: "ADDRESS"), completion: .file())
   var address: [String] = []
 
@@ -63,47 +66,50 @@ struct Portserver: ParsableCommand {
     parsing: .unconditional,
     help: ArgumentHelp(
       """
-      The file that records the leases, so that they survive a restart: an \
-      absolute path. (default: one for the first address, in \
+      The absolute path of the file in which leases are recorded, so that they \
+      survive a restart. (default: a file named after the first address, in \
       $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
       """, valueName: "PATH"), completion: .file())
   var state: String?
 
-  @Flag(help: "Record no leases: they end with the server.")
+  @Flag(help: "Do not record leases; they are lost when the server stops.")
   var noState = false
 
-  @Flag(help: "Let every user have ports leased to other users' processes.")
+  @Flag(help: "Let every user lease ports to other users' processes.")
   var allowForeignPids = false
 
   @Option(
     help: ArgumentHelp(
-      "How many ports a process may have. (default: no limit)",
+      "The maximum number of ports that one process may hold. "
+        + "(default: no limit)",
       valueName: "N"))
   var maxPortsPerProcess: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How many leased ports a user may have asked for. (default: no limit)",
+      "The maximum number of leased ports that one user may have requested. "
+        + "(default: no limit)",
       valueName: "N"))
   var maxPortsPerUser: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How many clients are served at a time; others wait.",
+      "How many clients may be connected at the same time; others wait.",
       valueName: "N"))
   var maxClients = 1024
 
   @Option(
     help: ArgumentHelp(
       """
-      How many of them may be one user's; one more closes another of that \
-      user. (default: a quarter)
+      How many of these clients may belong to one user; a further connection \
+      replaces an existing one of that user. (default: a quarter of --max-clients)
       """, valueName: "N"))
   var maxClientsPerUser: Int?
 
   @Option(
     help: ArgumentHelp(
-      "How long a client may take to send a request.", valueName: "SECONDS"))
+      "How many seconds a client may take to send a request.",
+      valueName: "SECONDS"))
   var clientTimeout = 5.0
 
   @Flag(help: "Log each lease.")

@@ -172,51 +172,54 @@ import Testing
   private let help = """
     OVERVIEW: Lease the ports of this host to processes until they end.
 
-    A client that asks for a port gets one that no other process has. The port is
-    free again when the process that it was leased to ends.
+    A client that asks for a port gets one that no other process holds or uses. The
+    port becomes free again when the process to which it is leased ends.
 
       portserver &
       export PORTSERVER_ADDRESS=@unittest-portserver
       portpicker $$
 
-    The server stays in the foreground and logs on standard error. SIGUSR1 logs
-    statistics; SIGINT, SIGTERM and SIGHUP end the server. systemd can pass it
-    sockets.
+    The server stays in the foreground and logs to standard error. On SIGUSR1, it
+    logs statistics; SIGINT, SIGTERM and SIGHUP stop it. It supports systemd socket
+    activation.
 
-    Exit status: 0; 1 if it cannot serve; 64 if an argument is invalid.
+    Exit status: 0 after SIGINT, SIGTERM or SIGHUP; 1 if the server cannot serve;
+    64 if an argument is invalid.
 
     USAGE: portserver <options>
 
     OPTIONS:
       --pool, --portserver_static_pool <RANGES>
-                              The ports to lease: ports and ranges, such as
-                              15000-19999,30000. (default: 15000-24999)
+                              The ports to lease, as single ports and ranges, such
+                              as 15000-19999,30000. (default: 15000-24999)
       --address, --portserver_address, --portserver_unix_socket_address <ADDRESS>
-                              Where to listen: the path of a unix socket, or @NAME
-                              in the abstract namespace. Can be repeated. (default:
-                              @unittest-portserver, or the sockets that systemd
-                              passes)
+                              Where to listen: the path of a Unix socket, or @NAME
+                              in the abstract namespace. This option can be
+                              repeated. (default: the sockets that systemd passes,
+                              or else @unittest-portserver)
       --socket-mode <MODE>    The permissions of the socket file, in octal.
                               (default: 666)
-      --state <PATH>          The file that records the leases, so that they
-                              survive a restart: an absolute path. (default: one
-                              for the first address, in $RUNTIME_DIRECTORY or
-                              /dev/shm/portpicker-UID)
-      --no-state              Record no leases: they end with the server.
-      --allow-foreign-pids    Let every user have ports leased to other users'
-                              processes.
+      --state <PATH>          The absolute path of the file in which leases are
+                              recorded, so that they survive a restart. (default: a
+                              file named after the first address, in
+                              $RUNTIME_DIRECTORY or /dev/shm/portpicker-UID)
+      --no-state              Do not record leases; they are lost when the server
+                              stops.
+      --allow-foreign-pids    Let every user lease ports to other users' processes.
       --max-ports-per-process <N>
-                              How many ports a process may have. (default: no limit)
+                              The maximum number of ports that one process may
+                              hold. (default: no limit)
       --max-ports-per-user <N>
-                              How many leased ports a user may have asked for.
-                              (default: no limit)
-      --max-clients <N>       How many clients are served at a time; others wait.
-                              (default: 1024)
+                              The maximum number of leased ports that one user may
+                              have requested. (default: no limit)
+      --max-clients <N>       How many clients may be connected at the same time;
+                              others wait. (default: 1024)
       --max-clients-per-user <N>
-                              How many of them may be one user's; one more closes
-                              another of that user. (default: a quarter)
+                              How many of these clients may belong to one user; a
+                              further connection replaces an existing one of that
+                              user. (default: a quarter of --max-clients)
       --client-timeout <SECONDS>
-                              How long a client may take to send a request.
+                              How many seconds a client may take to send a request.
                               (default: 5.0)
       --verbose               Log each lease.
       --debug                 Log everything.

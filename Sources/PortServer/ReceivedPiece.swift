@@ -27,7 +27,7 @@ struct ReceivedPiece {
       var found = try? connection.peek(into: buffer)
       var isTaken = false
       if isReported, found == .nothing {
-        // It cannot be peeked at, and would be reported for ever.
+        // It cannot be peeked at, and would be reported forever.
         found = try? connection.receive(into: buffer)
         isTaken = true
       }

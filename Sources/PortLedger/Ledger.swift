@@ -33,7 +33,7 @@ package final class Ledger: Sendable {
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
     store = LedgerStore(
-      at: location, context: context, sparingForeignFiles: true, warn: warn)
+      at: location, context: context, warn: warn)
     if let unusable = location.unusable {
       warn(.elsewhere(path: location.path, unusable: unusable))
     }

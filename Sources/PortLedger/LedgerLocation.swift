@@ -11,7 +11,10 @@ package struct LedgerLocation: Hashable, Sendable {
   /// The preferred parent directory, if it could not be used.
   let unusable: String?
 
-  /// Whether it is the user's default location, and not a named file.
+  /// Whether the user named the file.
+  let isNamedByUser: Bool
+
+  /// Whether it is in the user's own directory.
   var isPrivate: Bool { privateDirectory != nil }
 
   /// A file that the user named.
@@ -22,6 +25,7 @@ package struct LedgerLocation: Hashable, Sendable {
       throw .ledger(.relativePath, path: path)
     }
     self.path = path
+    isNamedByUser = true
     privateDirectory = nil
     unusable = nil
   }
@@ -33,6 +37,7 @@ package struct LedgerLocation: Hashable, Sendable {
   ///   - directory: An existing directory of the server.
   package init(ofServerAt address: UnixAddress, in directory: String) {
     path = "\(directory)/\(Self.name(ofServerAt: address))"
+    isNamedByUser = false
     privateDirectory = nil
     unusable = nil
   }
@@ -55,6 +60,7 @@ package struct LedgerLocation: Hashable, Sendable {
   /// A file in the same directory as another ledger.
   init(of path: String, besides other: LedgerLocation) {
     self.path = path
+    isNamedByUser = false
     privateDirectory = other.privateDirectory
     unusable = other.unusable
   }
@@ -124,6 +130,7 @@ package struct LedgerLocation: Hashable, Sendable {
     for parent in parents {
       let directory = "\(parent)/portpicker-\(user)"
       guard try Self.prepare(directory, for: user) else { continue }
+      isNamedByUser = false
       privateDirectory = directory
       unusable = parent == parents.first ? nil : parents.first
       path =

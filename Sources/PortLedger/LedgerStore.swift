@@ -6,19 +6,14 @@ import SystemPackage
 struct LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
-  /// Whether a named file that never was a ledger is an error, instead of being set
-  /// aside.
-  private let sparesForeignFiles: Bool
   private let warn: @Sendable (LedgerWarning) -> Void
 
   init(
     at location: LedgerLocation, context: LedgerContext,
-    sparingForeignFiles: Bool = false,
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
     self.location = location
     self.context = context
-    sparesForeignFiles = sparingForeignFiles && !location.isPrivate
     self.warn = warn
   }
 
@@ -166,7 +161,10 @@ struct LedgerStore: Sendable {
     }
     let words = try step { () throws(Errno) in try file.headerWords() }
     guard let header = LedgerHeader(words) else {
-      if sparesForeignFiles, !LedgerFormat.isRemnant(words[0], size: size) {
+      // It may be any file: the user may have mistyped the path.
+      if location.isNamedByUser,
+        !LedgerFormat.isRemnant(words[0], size: size)
+      {
         throw problem(.notALedger)
       }
       try setAside(file)

@@ -259,20 +259,52 @@ import Testing
     #expect(try server.lease(for: getpid()) == nil)
   }
 
+  private func filesInDirectory() throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: directory.path)
+  }
+
+  /// The path may be mistyped, and the file a user's, or the system's.
   @Test(arguments: [
-    "", "not a ledger at all", String(repeating: "x", count: 99),
+    "x", "ports", "not a ledger at all\n", String(repeating: "x", count: 9999),
   ])
-  func whatIsNoLedgerIsSetAsideAndSaid(content: String) throws {
+  func aFileThatNeverWasALedgerIsLeftAlone(content: String) throws {
     try Data(content.utf8).write(to: URL(fileURLWithPath: ledger))
+    let result = try Command(
+      Command.portserverPath,
+      ["--state", ledger, "--address", directory.file("socket")]
+    ).run()
+    #expect(result.status == 1)
+    #expect(
+      result.errors
+        == "portserver: '\(ledger)' is not a ledger, and was left as it is; "
+        + "remove it, or name another file in --state, or start with "
+        + "--no-state\n")
+    #expect(try filesInDirectory() == ["ledger"])
+    #expect(try String(contentsOfFile: ledger, encoding: .utf8) == content)
+  }
+
+  @Test func anEmptyFileBecomesTheLedger() throws {
+    try Data().write(to: URL(fileURLWithPath: ledger))
     let server = try start()
     #expect(try server.lease(for: holder.number) == Int(ports[0]))
-    let names = try FileManager.default
-      .contentsOfDirectory(atPath: directory.path)
-    let aside = names.filter { $0.contains("set-aside") }
-    #expect(aside.count == (content.isEmpty ? 0 : 1))
+    #expect(try filesInDirectory() == ["ledger"])
+  }
+
+  /// Its first byte is damaged, or its version and its length.
+  @Test(arguments: [0, 8])
+  func aDamagedLedgerIsSetAsideAndItsLeasesAreKept(offset: UInt64) throws {
+    try leaveLease()
+    let file = try FileHandle(forUpdating: URL(fileURLWithPath: ledger))
+    try file.seek(toOffset: offset)
+    try file.write(contentsOf: [0xEE])
+    if offset > 0 { try file.truncate(atOffset: 2_000_000) }
+    try file.close()
+    let server = try start()
     #expect(
-      server.logged.contains { $0.contains("damaged or of another version") }
-        == !content.isEmpty)
+      server.logged.contains { $0.contains("damaged or of another version") })
+    #expect(server.logged.contains { $0.contains("1 leases kept") })
+    #expect(
+      try filesInDirectory().sorted() == ["ledger", "ledger.set-aside-1"])
   }
 
   @Test func aTruncatedLedgerKeepsWhatItStillHas() throws {

@@ -166,6 +166,8 @@ func convertingErrors<Result>(
     return try body()
   } catch {
     switch error {
+    case .ledger(.relativePath, _):
+      throw PortPickerError(.invalidArgument, error.description)
     case .ledger:
       throw PortPickerError(.ledgerUnusable, error.description, error.errno)
     case .probe, .asker:

@@ -57,7 +57,7 @@ extension Denial {
     case .watching(let error):
       self = .broken(
         "its end cannot be watched (pidfd_open): \(error); allow this server "
-          + "that system call (Linux 5.3 or later)")
+          + "that system call (Linux 5.4 or later)")
     case .reading(let error): self.init(error, reading: "stat")
     }
   }

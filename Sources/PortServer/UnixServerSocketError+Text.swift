@@ -1,4 +1,5 @@
 package import HostSystem
+import PortLedger
 
 extension UnixServerSocketError {
   /// What is wrong, and what to do about it.
@@ -15,7 +16,8 @@ extension UnixServerSocketError {
       "it is not a listening unix stream socket; correct ListenStream in the "
         + "socket unit"
     case .system(let errno):
-      "\(errno); choose an --address that this user may create"
+      "\(errno); "
+        + (errno.advice ?? "choose an --address that this user may create")
     }
   }
 }

@@ -79,37 +79,48 @@ struct Portserver: ParsableCommand {
   var allowForeignPids = false
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The maximum number of ports that one process may hold. "
         + "(default: no limit)",
-      valueName: "N"))
+      valueName: "N"),
+    transform: Self.limit)
   var maxPortsPerProcess: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       "The maximum number of leased ports that one user may have requested. "
         + "(default: no limit)",
-      valueName: "N"))
+      valueName: "N"),
+    transform: Self.limit)
   var maxPortsPerUser: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "How many clients may be connected at the same time; others wait.",
-      valueName: "N"))
+      "How many clients may be connected at the same time; others wait. "
+        + "(default: 1024)",
+      valueName: "N"),
+    transform: Self.limit)
   var maxClients = 1024
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
       """
       How many of these clients may belong to one user; a further connection \
       replaces an existing one of that user. (default: a quarter of --max-clients)
-      """, valueName: "N"))
+      """, valueName: "N"),
+    transform: Self.limit)
   var maxClientsPerUser: Int?
 
   @Option(
+    parsing: .unconditional,
     help: ArgumentHelp(
-      "How many seconds a client may take to send a request.",
-      valueName: "SECONDS"))
+      "How many seconds a client may take to send a request. (default: 5.0)",
+      valueName: "SECONDS"),
+    transform: Self.seconds)
   var clientTimeout = 5.0
 
   @Flag(help: "Log each lease.")
@@ -131,16 +142,28 @@ struct Portserver: ParsableCommand {
     return mode
   }
 
-  func validate() throws {
-    for (name, value) in [
-      ("--max-ports-per-process", maxPortsPerProcess),
-      ("--max-ports-per-user", maxPortsPerUser), ("--max-clients", maxClients),
-      ("--max-clients-per-user", maxClientsPerUser),
-    ] where value.map({ $0 < 1 }) ?? false {
-      throw ValidationError("\(name) must be 1 or more")
+  private static func limit(_ text: String) throws -> Int {
+    guard let number = Int(text), number > 0 else {
+      throw ValidationError("expected a number, 1 or more")
     }
-    guard clientTimeout > 0, clientTimeout <= 1e9 else {
-      throw ValidationError("--client-timeout must be above 0")
+    return number
+  }
+
+  private static func seconds(_ text: String) throws -> Double {
+    guard let seconds = Double(text), seconds > 0, seconds <= 1e9 else {
+      throw ValidationError(
+        "expected a number of seconds above 0, and at most 1000000000")
+    }
+    return seconds
+  }
+
+  func validate() throws {
+    if let state {
+      do {
+        _ = try LedgerLocation(namedByUser: state)
+      } catch {
+        throw ValidationError("\(error), or start with --no-state")
+      }
     }
     if noState, state != nil {
       throw ValidationError("--state and --no-state cannot be combined")
@@ -153,12 +176,14 @@ struct Portserver: ParsableCommand {
     var log = Logger(label: "portserver", factory: StandardErrorLog.init)
     if verbose { log.logLevel = .info }
     if debug { log.logLevel = .debug }
-    let ports = PortPool(parsing: pool) { log.error("left out: \($0)") }
+    var badItems: [PortPool.ParsingError] = []
+    let ports = PortPool(parsing: pool) { badItems.append($0) }
     if ports.isEmpty {
-      throw Failure(
+      throw ValidationError(
         "--pool '\(pool)' names no port; expected ports and ranges within "
           + "1-65535, such as 15000-24999")
     }
+    for item in badItems { log.error("left out: \(item)") }
     ports.warn(of: .current(), in: log)
     let listeners = try listen(log)
     let ledger: ServerLedger?
@@ -182,7 +207,8 @@ struct Portserver: ParsableCommand {
       try server.run()
       withExtendedLifetime(marker) {}
     } catch {
-      throw Failure("cannot serve: \(error)")
+      throw Failure(
+        "cannot serve: \(error)" + (error.advice.map { "; " + $0 } ?? ""))
     }
   }
 
@@ -205,7 +231,8 @@ struct Portserver: ParsableCommand {
     do {
       context = try .current()
     } catch {
-      throw Failure("cannot read /proc: \(error); mount it")
+      throw Failure(
+        "cannot read /proc: \(error); \(error.advice ?? "mount it")")
     }
     do throws(LeasingError) {
       let location =

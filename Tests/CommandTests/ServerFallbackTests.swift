@@ -133,6 +133,17 @@ import Testing
     }
   }
 
+  @Test func aRelativePathOfALedgerIsAWrongArgument() throws {
+    let result = try fixture.portpicker(
+      [], environment: ["PORTPICKER_LEDGER": "ledger"]
+    ).run()
+    #expect(result.status == 64)
+    #expect(
+      result.errors
+        == "portpicker: the ledger's path 'ledger' is relative; use an absolute "
+        + "path\n")
+  }
+
   @Test func anEmptyAddressIsNone() throws {
     let result = try fixture.portpicker(
       ["--server", ""], environment: ["PORTSERVER_ADDRESS": ""]

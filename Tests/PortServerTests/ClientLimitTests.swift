@@ -44,21 +44,4 @@ import Testing
     #expect(try client.receiveAll() == "")
     #expect(try server.statistics()["client-request-errors"] == 1)
   }
-
-  @Test(arguments: [
-    ["--max-clients", "0"], ["--max-ports-per-process", "0"],
-    ["--max-ports-per-user", "-1"], ["--client-timeout", "0"],
-    ["--max-clients-per-user", "0"], ["--client-timeout", "nan"],
-    ["--max-clients", "many"],
-    ["--state", "relative"], ["--state", "/x", "--no-state"],
-  ])
-  func limitsThatAreNoneAreRefused(arguments: [String]) throws {
-    let result = try Command(
-      Command.portserverPath,
-      arguments + ["--address", RunningServer.unusedAddress()]
-    ).run()
-    #expect(result.status == (arguments[1] == "relative" ? 1 : 64))
-    #expect(result.errors.hasPrefix("portserver: "))
-    #expect(result.errors.split(separator: "\n").count == 1)
-  }
 }

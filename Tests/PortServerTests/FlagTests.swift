@@ -52,11 +52,11 @@ import Testing
   func aPoolWithoutPortsIsSaid(pool: String) throws {
     let result = try run(
       "--pool", pool, "--address", RunningServer.unusedAddress())
-    #expect(result.status == 1)
+    #expect(result.status == 64)
     #expect(
-      result.errors.hasSuffix(
-        "portserver: --pool '\(pool)' names no port; expected ports and ranges "
-          + "within 1-65535, such as 15000-24999\n"))
+      result.errors
+        == "portserver: --pool '\(pool)' names no port; expected ports and "
+        + "ranges within 1-65535, such as 15000-24999\n")
   }
 
   @Test func portsThatTheKernelHandsOutAreWarnedOf() throws {
@@ -110,6 +110,48 @@ import Testing
     #expect(result.output == "")
     #expect(result.errors.hasPrefix("portserver: "))
     #expect(result.errors.split(separator: "\n").count == 1)
+  }
+
+  @Test(arguments: [
+    (["--state", "ledger"], "the ledger's path 'ledger' is relative"),
+    (["--state", "/x", "--no-state"], "cannot be combined"),
+    (["--max-clients", "-1"], "'-1' is invalid"),
+    (["--max-clients-per-user", "-1"], "expected a number, 1 or more"),
+    (["--max-ports-per-user", "x"], "expected a number, 1 or more"),
+    (["--max-ports-per-process", "0"], "expected a number, 1 or more"),
+    (["--client-timeout", "0"], "above 0, and at most 1000000000"),
+    (["--client-timeout", "-1"], "above 0, and at most 1000000000"),
+    (["--client-timeout", "1e300"], "above 0, and at most 1000000000"),
+    (["--client-timeout", "nan"], "above 0, and at most 1000000000"),
+  ])
+  func aBadValueIsAnErrorThatSaysWhatIsExpected(
+    arguments: [String], text: String
+  ) throws {
+    let result = try Command(Command.portserverPath, arguments).run()
+    #expect(result.status == 64)
+    #expect(result.errors.contains(text), "\(result.errors)")
+    #expect(result.errors.split(separator: "\n").count == 1)
+  }
+
+  /// Whichever descriptor is the first that it cannot have.
+  @Test func aServerWithTooFewDescriptorsSaysWhatToDo() throws {
+    for limit in 4...8 {
+      let server = try Command(
+        "/usr/bin/env",
+        [
+          "prlimit", "--nofile=\(limit):\(limit)", Command.portserverPath,
+          "--no-state", "--address", RunningServer.unusedAddress(),
+        ]
+      ).start()
+      defer { server.end() }
+      do {
+        try server.waitForErrorLine("listening on")
+      } catch let end as RunningCommand.EndOfErrors {
+        let line = try #require(end.lines.last)
+        #expect(line.contains("Too many open files"), "\(limit): \(line)")
+        #expect(line.contains("raise the limit (ulimit -n)"), "\(line)")
+      }
+    }
   }
 
   @Test func theVersionIsThePackages() throws {

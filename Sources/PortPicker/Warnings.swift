@@ -17,6 +17,7 @@ enum Warnings {
 
   /// Issues a warning.
   static func issue(_ text: String) {
+    let text = printable(text)
     if let handler = PortPickerWarnings.handler {
       handler(PortPickerWarning(description: text))
     } else {

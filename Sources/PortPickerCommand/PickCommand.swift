@@ -59,8 +59,8 @@ struct PickCommand {
         sockets.compactMap { $0.release()?.tcp }, for: duration,
         whileAlive: holder)
     } catch {
-      writeToStandardError(
-        "portpicker: warning: cannot keep the port bound: \(error)")
+      printError(
+        "warning: cannot keep the port bound: \(error)", as: "portpicker")
     }
   }
 }

@@ -21,10 +21,11 @@ package struct StandardErrorLog: LogHandler {
   }
 
   package func log(event: LogEvent) {
+    let message = printable("\(event.message)")
     _ = writeToStandardErrorWithoutBlocking(
       isJournal
-        ? "<\(event.level.priority)>\(event.message)"
-        : "\(wallClockTime()) \(event.level) \(label): \(event.message)")
+        ? "<\(event.level.priority)>\(message)"
+        : "\(wallClockTime()) \(event.level) \(label): \(message)")
   }
 }
 

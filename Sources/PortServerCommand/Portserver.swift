@@ -322,7 +322,7 @@ extension Portserver {
       try command.run()
     } catch let failure as Failure {
       if ServiceManager.isStandardErrorJournal {
-        writeToStandardError("<3>\(failure.message)")
+        writeToStandardError(printable("<3>\(failure.message)"))
       } else {
         printError(failure.message, as: "portserver")
       }

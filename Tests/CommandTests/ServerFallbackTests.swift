@@ -144,6 +144,33 @@ import Testing
         + "path\n")
   }
 
+  /// Arguments and variables may contain anything.
+  @Test func errorsAndWarningsAreOnePrintableLine() throws {
+    let text = "/missing/\n\u{1B}[31m\u{7}\u{202E}y"
+    for (arguments, environment) in [
+      (["--server", text], [:]), ([text], [:]),
+      ([], ["PORTPICKER_LEDGER": text]), (["run", "--", text], [:]),
+    ] as [([String], [String: String?])] {
+      let result = try fixture.portpicker(arguments, environment: environment)
+        .run()
+      #expect(result.errors.contains("/missing/??[31m??y"), "\(result.errors)")
+      #expect(result.errors.filter(\.isNewline) == "\n")
+    }
+    let server = try Command(
+      Command.portserverPath,
+      [
+        "--pool", "\(text),\(try unusedTestPort())", "--no-state", "--address",
+        RunningServer.unusedAddress(),
+      ]
+    ).start()
+    defer { server.end() }
+    let line = try #require(try server.nextErrorLine())
+    #expect(
+      line.hasSuffix(
+        "left out: '/missing/??[31m??y' is neither a port nor a range FIRST-LAST"
+      ))
+  }
+
   @Test func anEmptyAddressIsNone() throws {
     let result = try fixture.portpicker(
       ["--server", ""], environment: ["PORTSERVER_ADDRESS": ""]

@@ -11,7 +11,8 @@ import SystemPackage
 package func commandLine(ofProcess pid: Int32) -> String {
   guard let text = try? readTextFile("/proc/\(pid)/cmdline", limit: 1024)
   else { return "?" }
-  let line = sanitized(text.split(separator: "\0").joined(separator: " "))
+  let words = text.split(separator: "\0").joined(separator: " ")
+  let line = printable(words.unicodeScalars.prefix(256))
   return line.isEmpty ? "?" : line
 }
 
@@ -25,17 +26,7 @@ package func processName(ofProcess pid: Int32) -> String {
   guard let text = try? readTextFile("/proc/\(pid)/comm", limit: 64) else {
     return "?"
   }
-  let name = sanitized(text.hasSuffix("\n") ? text.dropLast() : text[...])
+  let name = printable(
+    (text.hasSuffix("\n") ? text.dropLast() : text[...]).unicodeScalars)
   return name.isEmpty ? "?" : name
-}
-
-/// The first 256 characters of a text that another process controls, with all
-/// characters replaced that could break the line or move a terminal's cursor.
-private func sanitized(_ text: some StringProtocol) -> String {
-  text.unicodeScalars.prefix(256).map { scalar in
-    switch scalar.properties.generalCategory {
-    case .control, .format, .lineSeparator, .paragraphSeparator: "?"
-    default: String(scalar)
-    }
-  }.joined()
 }

@@ -15,12 +15,9 @@ package func writeToStandardError(_ line: String) {
   try? write(line, to: STDERR_FILENO)
 }
 
-/// Writes an error message to standard error as one line.
-///
-/// Line breaks are escaped.
+/// Writes an error message to standard error as one line; see ``printable(_:)``.
 package func printError(_ message: String, as program: String) {
-  let lines = message.split(whereSeparator: \.isNewline)
-  writeToStandardError("\(program): " + lines.joined(separator: "\\n"))
+  writeToStandardError(printable("\(program): \(message)"))
 }
 
 /// Writes a line to standard error unless that would block, because a pipe is full.

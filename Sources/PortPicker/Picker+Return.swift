@@ -117,12 +117,15 @@ package enum ReturnScope: Hashable, Sendable {
 
 /// What became of ports that were to be returned.
 package struct ReturnOutcome: Sendable {
-  /// Ports that no process has.
+  /// Ports that no process has, as far as the servers answered.
   package var unknown: [UInt16] = []
   /// Ports of processes outside the scope, and which those are.
   ///
   /// If there are any, no port is returned.
   package var foreign: [(port: UInt16, pid: Int32, name: String)] = []
+  /// Why servers, which may have leased the unknown ports, did not answer; `nil` if
+  /// all did.
+  package var unanswered: String?
 }
 
 extension Picker {
@@ -137,7 +140,7 @@ extension Picker {
   ) throws(PortPickerError) -> ReturnOutcome {
     _ = try PickRequest(options: options).validatedPool()
     let kin = ProcessKin()
-    let found = try askServers(of: options, "The ports go back to") {
+    let (found, failures) = try askServers(of: options) {
       client throws(PortPickerError) in
       try client.find(ports, within: options.timeout)
     }
@@ -167,6 +170,11 @@ extension Picker {
     }
     if let found, !served.isEmpty {
       try found.returnAll(scope, kin, within: options.timeout, &outcome)
+    }
+    if outcome.unknown.isEmpty {
+      failures.warn("The ports are returned to", isFromLedger: found == nil)
+    } else {
+      outcome.unanswered = failures.text
     }
     return outcome
   }

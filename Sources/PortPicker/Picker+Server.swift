@@ -16,7 +16,8 @@ extension Picker {
     }
   }
 
-  /// Asks the named servers, one after another, until one answers.
+  /// Asks the named servers, one after another, until one answers, and warns of
+  /// those that did not.
   ///
   /// - Parameters:
   ///   - options: The options that name them and may require one.
@@ -29,29 +30,32 @@ extension Picker {
     of options: PickOptions, _ consequence: String,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer
   ) throws(PortPickerError) -> Answer? {
+    let (answer, failures) = try askServers(of: options, ask)
+    failures.warn(consequence, isFromLedger: answer == nil)
+    return answer
+  }
+
+  /// Asks the named servers, one after another, until one answers.
+  ///
+  /// - Returns: The answer, if there is one, and why the servers that were asked
+  ///   before did not answer.
+  /// - Throws: Why there is no answer, if a server is required.
+  func askServers<Answer>(
+    of options: PickOptions,
+    _ ask: (PortServerClient) throws(PortPickerError) -> Answer
+  ) throws(PortPickerError) -> (answer: Answer?, failures: ServerFailures) {
     let clients = try serverClients(options)
     let isRequired = try Self.requiresServer(options)
-    var failures: [PortPickerError] = []
-    func warn(_ next: String) {
-      if failures.isEmpty { return }
-      let texts = failures.map { "\($0)" }.joined(separator: "; and ")
-      Warnings.issueOnce(
-        .fallback,
-        "\(texts). \(consequence) \(next) instead; with "
-          + "PORTPICKER_REQUIRE_SERVER=1 this is an error")
-    }
+    var failures = ServerFailures()
     for client in clients {
       do throws(PortPickerError) {
-        let answer = try ask(client)
-        warn("the server of PORTSERVER_ADDRESS")
-        return answer
+        return (try ask(client), failures)
       } catch {
         if isRequired { throw error }
-        failures.append(error)
+        failures.errors.append(error)
       }
     }
-    warn("this user's own ledger")
-    return nil
+    return (nil, failures)
   }
 
   /// The named servers, in the order in which to ask them.
@@ -177,6 +181,33 @@ extension Picker {
         .invalidArgument,
         "PORTPICKER_REQUIRE_SERVER is '\(value)'; expected 1 or 0")
     }
+  }
+}
+
+/// Why servers did not answer.
+struct ServerFailures {
+  var errors: [PortPickerError] = []
+
+  /// `nil` if there are none.
+  var text: String? {
+    errors.isEmpty
+      ? nil : errors.map(\.description).joined(separator: "; and ")
+  }
+
+  /// Warns that another source is used.
+  ///
+  /// - Parameters:
+  ///   - consequence: The beginning of a sentence that ends with that source.
+  ///   - isFromLedger: Whether it is the ledger, or else another server.
+  func warn(_ consequence: String, isFromLedger: Bool) {
+    guard let text else { return }
+    let source =
+      isFromLedger
+      ? "this user's own ledger" : "the server of PORTSERVER_ADDRESS"
+    Warnings.issueOnce(
+      .fallback,
+      "\(text). \(consequence) \(source) instead; with "
+        + "PORTPICKER_REQUIRE_SERVER=1 this is an error")
   }
 }
 

@@ -60,12 +60,16 @@ struct ReturnCommand: ParsableCommand {
         as: "portpicker")
     }
     if !result.unknown.isEmpty, result.foreign.isEmpty {
-      let unknown = result.unknown
+      let isOne = result.unknown.count == 1
+      let ports =
+        (isOne ? "port " : "ports ")
+        + result.unknown.map { "\($0)" }.joined(separator: ", ")
+        + (isOne ? " is" : " are")
       printError(
-        (unknown.count == 1 ? "port " : "ports ")
-          + unknown.map { "\($0)" }.joined(separator: ", ")
-          + (unknown.count == 1 ? " is" : " are")
-          + " not leased; see portpicker status",
+        result.unanswered.map {
+          "\($0). The \(ports) not in this user's own ledger, and "
+            + (isOne ? "was" : "were") + " not returned"
+        } ?? "\(ports) not leased; see portpicker status",
         as: "portpicker")
     }
     if !result.unknown.isEmpty || !result.foreign.isEmpty { throw ExitCode(1) }

@@ -168,6 +168,29 @@ import Testing
       result.errors.contains("knows only version 1 of the protocol"))
   }
 
+  @Test func aServerThatDoesNotAnswerMayHaveThePort() throws {
+    let silent = try SilentServer()
+    let served = try unusedTestPort()
+    let own = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
+    let arguments = ["--server", silent.address, "--timeout", "0.05"]
+    let text =
+      "the port server at '\(silent.address)' did not answer within 0.05 seconds"
+    let result = try returnPorts(arguments + ["\(served)", "\(own)"])
+    #expect(result.status == 1)
+    #expect(
+      result.errors
+        == "portpicker: \(text); check what it is doing, or allow more time. The "
+        + "port \(served) is not in this user's own ledger, and was not "
+        + "returned\n")
+    // The other one was.
+    #expect(try fixture.ports("--pool", "\(own)") == [own])
+    let ledger = try returnPorts(arguments + ["\(own)"])
+    #expect(ledger.status == 0)
+    #expect(ledger.errors.hasPrefix("portpicker: warning: \(text)"))
+    #expect(ledger.errors.contains("returned to this user's own ledger"))
+    withExtendedLifetime(silent) {}
+  }
+
   @Test(arguments: [
     [], ["x"], ["0"], ["65536"], ["-1"], ["8000-8001"], ["80", "y"],
     ["--bogus", "80"],

@@ -17,7 +17,8 @@ package final class Ledger: Sendable {
   ///
   /// A child made by fork(2) shares its parent's open files, and with them the lock.
   /// A file is therefore used only by the process that opened it.
-  private let files = ForkableMutex<[(file: LedgerFile, pid: Int32)]>([])
+  private let files = ForkableMutex<[(file: LedgerFile, generation: UInt64)]>(
+    [])
 
   /// How many files stay open between calls.
   private static let keptFiles = 4
@@ -117,9 +118,9 @@ package final class Ledger: Sendable {
     // Another process may replace the file between opening and locking, but hardly
     // a hundred times.
     for _ in 0..<100 {
-      let pid = currentPID()
+      let generation = forkGeneration()
       let file =
-        if let kept = takeFile(openedBy: pid) {
+        if let kept = takeFile(openedBy: generation) {
           kept
         } else {
           // A ledger is created once for a namespace: a good time to clean up.
@@ -131,7 +132,7 @@ package final class Ledger: Sendable {
       var isOurs = false
       defer {
         file.unlock()
-        if isOurs { keep(file, openedBy: pid) }
+        if isOurs { keep(file, openedBy: generation) }
       }
       if var header = try store.verify(file) {
         isOurs = true
@@ -144,16 +145,16 @@ package final class Ledger: Sendable {
 
   // Opening a file costs less than waiting for the mutex.
 
-  private func takeFile(openedBy pid: Int32) -> LedgerFile? {
+  private func takeFile(openedBy generation: UInt64) -> LedgerFile? {
     files.withLockIfAvailable { files in
-      files.removeAll { $0.pid != pid }
+      files.removeAll { $0.generation != generation }
       return files.popLast()?.file
     } ?? nil
   }
 
-  private func keep(_ file: LedgerFile, openedBy pid: Int32) {
+  private func keep(_ file: LedgerFile, openedBy generation: UInt64) {
     _ = files.withLockIfAvailable { files in
-      if files.count < Self.keptFiles { files.append((file, pid)) }
+      if files.count < Self.keptFiles { files.append((file, generation)) }
     }
   }
 }

@@ -1,10 +1,24 @@
 import CHostSystem
+import Synchronization
 
 /// The effective user of this process (geteuid(2)).
 package func effectiveUserID() -> UInt32 { geteuid() }
 
-/// The pid of this process.
-package func currentPID() -> Int32 { getpid() }
+/// The pid of this process, read once in each process (getpid(2)).
+package func currentPID() -> Int32 {
+  let generation = UInt(forkGeneration())
+  let known = knownPID.load(ordering: .relaxed)
+  if known.first == generation {
+    return Int32(truncatingIfNeeded: known.second)
+  }
+  let pid = getpid()
+  knownPID.store(
+    WordPair(first: generation, second: UInt(pid)), ordering: .relaxed)
+  return pid
+}
+
+/// The fork generation and pid of this process; 0 before they are known.
+private let knownPID = Atomic(WordPair(first: 0, second: 0))
 
 /// The pid of this process's parent; 0 if the parent is outside this pid namespace.
 package func parentPID() -> Int32 { getppid() }

@@ -51,7 +51,7 @@ extension ProcessIdentity {
   ///   process.
   package static func current() throws(Errno) -> ProcessIdentity {
     let generation = UInt(forkGeneration())
-    let pid = getpid()
+    let pid = currentPID()
     // Without a lock, because every pick calls this.
     let known = known.load(ordering: .relaxed)
     if known.first == generation {

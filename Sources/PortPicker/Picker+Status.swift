@@ -48,6 +48,7 @@ extension Picker {
       origin: .server(address: client.address.text, version: status.version),
       pool: status.pool.map { Int($0.lowerBound)...Int($0.upperBound) },
       leases: status.leases.portLeases(commandLines),
+      claimedCount: 0,
       inUseCount: status.statistics["ports-in-use"] ?? 0,
       statistics: status.statistics)
   }
@@ -131,6 +132,7 @@ extension Picker {
       origin: .ledger(path: try openLedger().location.path),
       pool: pool.ranges.map { Int($0.lowerBound)...Int($0.upperBound) },
       leases: portLeases(leases),
+      claimedCount: 0,
       inUseCount: inUse.count, statistics: [:])
   }
 }

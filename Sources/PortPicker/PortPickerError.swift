@@ -32,6 +32,7 @@ extension PortPickerError {
       case poolExhausted
       case timedOut
       case ledgerUnusable
+      case claimsUnusable
       case invalidServerAddress
       case serverUnreachable
       case serverTimedOut
@@ -71,6 +72,10 @@ extension PortPickerError {
     /// The ledger, which records this user's leases, cannot be used: do what the
     /// description says, or name another file in `PORTPICKER_LEDGER`.
     public static let ledgerUnusable = Code(.ledgerUnusable)
+
+    /// The claims file, which records this user's named ports, cannot be used: do what
+    /// the description says, or name another file in `PORTPICKER_CLAIMS`.
+    public static let claimsUnusable = Code(.claimsUnusable)
 
     /// The port server's address is invalid, or missing although one is required:
     /// correct it.

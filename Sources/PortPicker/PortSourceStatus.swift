@@ -53,7 +53,12 @@ public struct PortSourceStatus: Sendable {
   /// They can include ports outside the pool, if another pool was used before.
   public let leases: [PortLease]
 
-  /// How many ports of the pool are in use without a lease.
+  /// How many ports of the pool belong to names; see ``namedPort(_:at:options:)``.
+  ///
+  /// For a server it is 0.
+  public let claimedCount: Int
+
+  /// How many ports of the pool are in use without a lease, and belong to no name.
   ///
   /// A server counts those that it came across when it searched for a port.
   public let inUseCount: Int
@@ -79,8 +84,11 @@ public struct PortSourceStatus: Sendable {
     return count
   }
 
-  /// How many ports of the pool are neither leased nor known to be in use.
-  public var freeCount: Int { max(portCount - leasedCount - inUseCount, 0) }
+  /// How many ports of the pool are neither leased, nor claimed, nor known to be in
+  /// use.
+  public var freeCount: Int {
+    max(portCount - leasedCount - claimedCount - inUseCount, 0)
+  }
 }
 
 /// A port that is leased to a process.

@@ -3,6 +3,10 @@ package struct PortName: Hashable, Sendable {
   /// The name: a lowercase letter, then up to 62 lowercase letters, digits and `-`.
   package let text: String
 
+  /// What a name consists of, for messages.
+  package static let rule =
+    "a lowercase letter, then up to 62 lowercase letters, digits and -"
+
   /// How many bytes a name has at most.
   package static let maximumLength = 63
 

@@ -1,3 +1,8 @@
+import HostSystem
+import PortLeasing
+import PortLedger
+import SystemPackage
+
 /// The names of a project's ports: the content of its `.ports` file.
 ///
 /// ```
@@ -19,16 +24,47 @@ public struct Manifest: Hashable, Sendable {
 
     /// The environment variable that `portpicker env` sets; by default, the name in
     /// uppercase, with `_` for `-`, and `_PORT`.
+    ///
+    /// A block also has this variable with `_1`, `_2` and so on, and with `_COUNT`.
     public var variable: String
 
     /// How many consecutive ports the name has; `nil` for one.
     public var count: Int?
+
+    /// Creates an entry.
+    ///
+    /// - Parameters:
+    ///   - name: See ``name``.
+    ///   - preferredPort: See ``preferredPort``.
+    ///   - variable: See ``variable``; `nil` for the default.
+    ///   - count: See ``count``.
+    public init(
+      _ name: String, preferredPort: Int? = nil, variable: String? = nil,
+      count: Int? = nil
+    ) {
+      self.name = name
+      self.preferredPort = preferredPort
+      self.variable = variable ?? PortName(name)?.variable ?? ""
+      self.count = count
+    }
   }
 
   /// The entries, in the order of the lines.
   public var entries: [Entry]
 
+  /// Creates a manifest.
+  ///
+  /// What is wrong with its entries is an error when their ports are claimed.
+  ///
+  /// - Parameter entries: See ``entries``.
+  public init(entries: [Entry]) {
+    self.entries = entries
+  }
+
   /// Parses the content of a manifest.
+  ///
+  /// Names and settings are separated by spaces and tabs. A line may end with CRLF, and
+  /// a byte order mark at the beginning is ignored.
   ///
   /// - Parameters:
   ///   - text: The content.
@@ -37,7 +73,7 @@ public struct Manifest: Hashable, Sendable {
   public init(
     parsing text: String, from path: String = ".ports"
   ) throws(PortPickerError) {
-    throw PortPickerError(.systemFailure, "manifests are not available")
+    try self.init(parsing: Array(text.utf8), from: path)
   }
 
   /// Reads the manifest of a place.
@@ -45,10 +81,62 @@ public struct Manifest: Hashable, Sendable {
   /// - Parameter place: A directory.
   /// - Returns: `nil` if it has no `.ports`.
   /// - Throws: ``PortPickerError/Code/invalidArgument`` if the file is invalid, with
-  ///   the file and line; ``PortPickerError/Code/systemFailure`` if it cannot be read.
+  ///   the file and line, or larger than 1 MiB;
+  ///   ``PortPickerError/Code/systemFailure`` if it cannot be read.
   public static func read(
     at place: String
   ) throws(PortPickerError) -> Manifest? {
-    throw PortPickerError(.systemFailure, "manifests are not available")
+    let path = place == "/" ? "/\(fileName)" : "\(place)/\(fileName)"
+    let bytes: [UInt8]
+    do {
+      bytes = try readRegularFile(path, limit: sizeLimit)
+    } catch {
+      if error == .noSuchFileOrDirectory, !isLink(path) { return nil }
+      throw unreadable(path, error)
+    }
+    return try Manifest(parsing: bytes, from: path)
+  }
+
+  /// The name of a manifest's file.
+  package static let fileName = ".ports"
+
+  private static let sizeLimit = 1 << 20
+
+  private static func isLink(_ path: String) -> Bool {
+    (try? Stat(path, followTargetSymlink: false).type) == .symbolicLink
+  }
+
+  private static func unreadable(
+    _ path: String, _ error: Errno
+  ) -> PortPickerError {
+    let path = "the manifest '\(printable(path))'"
+    return
+      switch error
+    {
+    case .isDirectory:
+      PortPickerError(
+        .systemFailure,
+        "\(path) is a directory; expected a text file: rename or remove it",
+        error)
+    case .notSupported:
+      PortPickerError(
+        .systemFailure,
+        "\(path) is a pipe, socket or device; expected a text file: remove it",
+        error)
+    case .fileTooLarge:
+      PortPickerError(
+        .invalidArgument,
+        "\(path) is larger than 1 MiB; expected one name a line", error)
+    case .noSuchFileOrDirectory:
+      PortPickerError(
+        .systemFailure,
+        "\(path) is a link whose target does not exist; correct or remove it",
+        error)
+    default:
+      PortPickerError(
+        .systemFailure,
+        "\(path) cannot be read: \(error); "
+          + (error.advice ?? "make it readable, or remove it"), error)
+    }
   }
 }

@@ -33,14 +33,52 @@ func readSetting(_ path: String) throws(Errno) -> String {
   return String(decoding: bytes, as: UTF8.self)
 }
 
+/// Reads a whole regular file, without waiting for a pipe or a device.
+///
+/// - Parameters:
+///   - path: The file's path.
+///   - limit: The number of bytes that the file may have.
+/// - Returns: The bytes.
+/// - Throws: The error of open(2) or read(2); `Errno.isDirectory`, or
+///   `Errno.notSupported` for anything else that is not a regular file;
+///   `Errno.fileTooLarge`.
+package func readRegularFile(
+  _ path: String, limit: Int
+) throws(Errno) -> [UInt8] {
+  // Opening a device can have an effect, so that it is looked at first.
+  try requireRegular(Stat(path))
+  let file = try Descriptor {
+    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+  }
+  try requireRegular(file.raw.stat())
+  let bytes = try readAll(file.raw, limit: limit + 1)
+  if bytes.count > limit { throw .fileTooLarge }
+  return bytes
+}
+
+private func requireRegular(_ status: Stat) throws(Errno) {
+  switch status.type {
+  case .regular: return
+  case .directory: throw .isDirectory
+  default: throw .notSupported
+  }
+}
+
 /// Reads the first bytes of a file; see ``readTextFile(_:limit:)``.
 func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   let file = try Descriptor { open(path, O_RDONLY | O_CLOEXEC) }
+  return try readAll(file.raw, limit: limit)
+}
+
+/// Reads from a descriptor up to the end of the file, or the limit.
+private func readAll(
+  _ file: FileDescriptor, limit: Int
+) throws(Errno) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: min(limit, 4096))
   while bytes.count < limit {
     let count = try systemCall {
-      read(file.raw.rawValue, &buffer, min(buffer.count, limit - bytes.count))
+      read(file.rawValue, &buffer, min(buffer.count, limit - bytes.count))
     }
     if count == 0 { break }
     bytes += buffer[..<count]
@@ -48,17 +86,25 @@ func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
   return bytes
 }
 
-/// The target of a symbolic link under `/proc` (readlink(2)).
+/// The target of a symbolic link (readlink(2)).
 ///
-/// - Throws: The error of readlink(2); `Errno.fileNameTooLong` if the target has 64
-///   bytes or more.
-func linkTarget(of path: String) throws(Errno) -> String {
-  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) {
+/// - Parameters:
+///   - path: The link's path.
+///   - limit: One more than the number of bytes that the target may have. The default
+///     is enough for most links under `/proc`.
+/// - Returns: The target.
+/// - Throws: The error of readlink(2); `Errno.fileNameTooLong` if the target is longer;
+///   `Errno.illegalByteSequence` if it is not valid UTF-8.
+func linkTarget(of path: String, limit: Int = 64) throws(Errno) -> String {
+  try withUnsafeTemporaryAllocation(of: CChar.self, capacity: limit) {
     buffer throws(Errno) in
     guard let start = buffer.baseAddress else { throw .noMemory }
     let count = try systemCall { readlink(path, start, buffer.count) }
     guard count < buffer.count else { throw .fileNameTooLong }
-    return String(
-      decoding: UnsafeRawBufferPointer(buffer)[..<count], as: UTF8.self)
+    let bytes = UnsafeRawBufferPointer(buffer)[..<count]
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw .illegalByteSequence
+    }
+    return text
   }
 }

@@ -10,12 +10,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 pid_t chs_thread_id(void) { return gettid(); }
@@ -190,6 +192,41 @@ static void close_all_but(const int *kept, size_t count, int last) {
     next = end + 1;
   }
   close(last);
+}
+
+static const char access_list[] = "system.posix_acl_access";
+
+/// Whether a failure to set an attribute means that the system has set it.
+static int is_systems(const char *name) {
+  return strncmp(name, "security.", 9) == 0 || strncmp(name, "trusted.", 8) == 0;
+}
+
+int chs_copy_attributes(int from, int to) {
+  // The most that the kernel has of each (XATTR_LIST_MAX, XATTR_SIZE_MAX).
+  const size_t size = 1 << 16;
+  char *names = malloc(2 * size);
+  if (names == NULL) return -1;
+  char *value = names + size;
+  int result = -1;
+  // Without a list in the other file, it must not keep its directory's default one.
+  if (fgetxattr(from, access_list, NULL, 0) < 0 &&
+      fremovexattr(to, access_list) != 0 && errno != ENODATA && errno != ENOTSUP)
+    goto end;
+  ssize_t length = flistxattr(from, names, size);
+  if (length < 0 && errno != ENOTSUP) goto end;
+  for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+    ssize_t count = fgetxattr(from, name, value, size);
+    if (count < 0 && (errno == ENODATA || is_systems(name))) continue;
+    if (count < 0) goto end;
+    if (fsetxattr(to, name, value, (size_t)count, 0) != 0 && !is_systems(name))
+      goto end;
+  }
+  result = 0;
+end:;
+  int error = errno;
+  free(names);
+  errno = error;
+  return result;
 }
 
 pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,

@@ -85,6 +85,11 @@ int chs_rename_noreplace(const char *from, const char *to);
 /// renameat2(2) with RENAME_EXCHANGE: exchanges two names atomically.
 int chs_rename_exchange(const char *one, const char *other);
 
+/// Gives a file the extended attributes of another one (xattr(7)), and its access control
+/// list (acl(5)), or none if it has none. Those that only the system may set, and does
+/// set, are left as they are (`security.` and `trusted.`).
+int chs_copy_attributes(int from, int to);
+
 /// Starts a background process in a session of its own. Of the caller's descriptors, it
 /// keeps only `kept`, which must be in ascending order. It ends after `timeout`, or when
 /// `pidfd` becomes readable, which must be in `kept` (-1 for none). Returns its pid

@@ -71,7 +71,7 @@ func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
 }
 
 /// Reads from a descriptor up to the end of the file, or the limit.
-private func readAll(
+func readAll(
   _ file: FileDescriptor, limit: Int
 ) throws(Errno) -> [UInt8] {
   var bytes: [UInt8] = []

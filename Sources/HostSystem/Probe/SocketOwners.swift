@@ -12,15 +12,21 @@ package func socketOwners(of inodes: Set<UInt64>) -> [UInt64: [Int32]] {
   // A process that has just ended, or that hides its descriptors, owns nothing here.
   let processes = (try? fileNames(in: "/proc")) ?? []
   for pid in processes.compactMap({ Int32($0) }).sorted() {
-    let directory = "/proc/\(pid)/fd"
-    for name in (try? fileNames(in: directory)) ?? [] {
-      guard let inode = socketInode(at: "\(directory)/\(name)"),
-        inodes.contains(inode), owners[inode]?.last != pid
-      else { continue }
+    for inode in socketInodes(ofProcess: pid) where inodes.contains(inode) {
       owners[inode, default: []].append(pid)
     }
   }
   return owners
+}
+
+/// The sockets that a process has open, by ``SocketEntry/inode``.
+///
+/// - Parameter pid: The process.
+/// - Returns: None if this process may not read its `/proc/PID/fd`.
+package func socketInodes(ofProcess pid: Int32) -> Set<UInt64> {
+  let directory = "/proc/\(pid)/fd"
+  let names = (try? fileNames(in: directory)) ?? []
+  return Set(names.compactMap { socketInode(at: "\(directory)/\($0)") })
 }
 
 /// The number in a link to `socket:[4242]`.

@@ -15,7 +15,7 @@ package struct Namespace: Hashable, Sendable {
   /// The namespace of a process or thread.
   ///
   /// - Parameters:
-  ///   - kind: `net`, `pid`, or `time`.
+  ///   - kind: `mnt`, `net`, `pid`, or `time`.
   ///   - process: A pid, `self`, or `thread-self`.
   /// - Throws: The error of stat(2).
   private init(kind: String, of process: String = "self") throws(Errno) {
@@ -48,6 +48,17 @@ package struct Namespace: Hashable, Sendable {
   }
 
   private static let knownPID = Atomic(WordPair(first: 0, second: 0))
+
+  /// The mount namespace of a process, which determines what its paths mean
+  /// (mount_namespaces(7)).
+  ///
+  /// - Parameter process: A pid, or `self`.
+  /// - Returns: The namespace.
+  /// - Throws: The error of stat(2): `Errno.permissionDenied` if this process may not
+  ///   inspect that one.
+  static func mount(of process: String) throws(Errno) -> Namespace {
+    try Namespace(kind: "mnt", of: process)
+  }
 
   /// This process's time namespace, which shifts start times (time_namespaces(7)).
   ///

@@ -1,5 +1,6 @@
 import ArgumentParser
 import PortPicker
+import PortProtocol
 
 /// Completes leased ports, in shells that support custom completions.
 ///
@@ -50,7 +51,7 @@ func completingPrograms(_ script: String) -> String {
       """
   case "#compdef portpicker":
     lines = lines.map {
-      $0.contains("'*:command:")
+      $0.range(ofFirst: "'*:command:") != nil
         ? "        '*::command:_portpicker_program'" : $0
     }
     lines[0] += """
@@ -64,7 +65,11 @@ func completingPrograms(_ script: String) -> String {
   default:
     // The position of the cursor within a word is not used, and only an interactive
     // shell knows it.
-    lines = lines.map { $0.replacing("(__portpicker_tokens -tC)", with: "0") }
+    lines = lines.map {
+      guard let cursor = $0.range(ofFirst: "(__portpicker_tokens -tC)")
+      else { return $0 }
+      return $0[..<cursor.lowerBound] + "0" + $0[cursor.upperBound...]
+    }
     lines.append(
       """
 

@@ -83,7 +83,7 @@ package struct LeaseLine: Hashable, Sendable {
   ///
   /// It ignores unknown fields in front of the command, which later servers may send.
   package init?(parsing line: String) {
-    guard let commandField = line.firstRange(of: " command=") else {
+    guard let commandField = line.range(ofFirst: " command=") else {
       return nil
     }
     var fields: [Substring: Substring] = [:]

@@ -30,6 +30,7 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 // read(2), repeated if a signal interrupts it.
@@ -441,6 +442,15 @@ void cts_await_end(pid_t child) {
 void cts_end(pid_t child) {
   kill(child, SIGKILL);
   cts_wait(child);
+}
+
+int cts_set_attribute(const char *path, const char *name, const void *value,
+                      size_t size) {
+  return setxattr(path, name, value, size, 0);
+}
+
+ssize_t cts_attribute(const char *path, const char *name, void *value, size_t size) {
+  return getxattr(path, name, value, size);
 }
 
 int cts_wait(pid_t child) {

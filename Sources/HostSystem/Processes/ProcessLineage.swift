@@ -23,6 +23,11 @@ package struct ProcessLineage: Hashable, Sendable {
   /// The directory of the process, then that of its parent, and so on.
   package let directories: [Directory]
 
+  package init(process: ProcessIdentity, directories: [Directory]) {
+    self.process = process
+    self.directories = directories
+  }
+
   /// Reads the lineage of a process.
   ///
   /// What it returns was true of one process at one moment at least: if the process

@@ -119,6 +119,11 @@ pid_t cts_fork(void);
 /// number of the signal that ended it, as a shell does.
 int cts_wait(pid_t child);
 
+int cts_set_attribute(const char *path, const char *name, const void *value,
+                      size_t size);
+
+ssize_t cts_attribute(const char *path, const char *name, void *value, size_t size);
+
 /// Kills a child of this process and reaps it.
 void cts_end(pid_t child);
 

@@ -37,6 +37,8 @@ package enum LedgerRecord: Hashable, Sendable {
   case vacant
   /// The port is leased while the holder is alive.
   case lease(Lease)
+  /// The port belongs to a name; see ``Claim``.
+  case claimed(ClaimMark)
   /// Unknown: the content was not written by a ledger.
   case damaged
 }

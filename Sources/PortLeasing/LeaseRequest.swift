@@ -12,16 +12,20 @@ package struct LeaseRequest: Sendable {
   package var count: Int
   /// Whether the ports must be consecutive.
   package var isContiguous: Bool
+  /// The port after which the search starts; `nil` for the ledger's cursor, which
+  /// moves only then.
+  package var start: UInt16?
 
   package init(
     pool: PortPool, holder: ProcessIdentity, user: UInt32, count: Int = 1,
-    isContiguous: Bool = false
+    isContiguous: Bool = false, start: UInt16? = nil
   ) {
     self.pool = pool
     self.holder = holder
     self.user = user
     self.count = count
     self.isContiguous = isContiguous
+    self.start = start
   }
 }
 
@@ -39,18 +43,26 @@ package struct PoolUsage: Hashable, Sendable {
   package var ports: Int
   /// How many are leased to live processes.
   package var leased: Int
-  /// How many are in use without a lease.
+  /// How many belong to names; see ``Claim``.
+  package var claimed: Int
+  /// How many are in use without a lease, and belong to no name.
   package var inUse: Int
   /// How many this process may not bind.
   package var denied: Int
 
-  package init(ports: Int, leased: Int = 0, inUse: Int = 0, denied: Int = 0) {
+  package init(
+    ports: Int, leased: Int = 0, claimed: Int = 0, inUse: Int = 0,
+    denied: Int = 0
+  ) {
     self.ports = ports
     self.leased = leased
+    self.claimed = claimed
     self.inUse = inUse
     self.denied = denied
   }
 
   /// How many are available; they may be too few, or not consecutive.
-  package var available: Int { ports - leased - inUse - denied }
+  package var available: Int {
+    ports - leased - claimed - inUse - denied
+  }
 }

@@ -212,6 +212,9 @@ package struct LeaseSearch {
         if lease.isTentative { tentativeCount += count }
         return false
       }
+    case .claimed:
+      usage.claimed += count
+      return false
     case .damaged:
       damagedCount += count
       guard standard == .doubtful else { return false }

@@ -77,9 +77,20 @@ extension LeasingError: CustomStringConvertible {
         + "proc /proc)"
     case .outOfTime(let usage):
       "no free port was found in time: of the \(usage.ports) ports of the pool, "
-        + "\(usage.leased) are leased and \(usage.inUse) in use by others, of those "
-        + "checked so far; allow more time, or use a larger pool"
+        + usage.summary + ", of those checked so far; allow more time, or use a larger pool"
     }
+  }
+}
+
+extension PoolUsage {
+  /// How the ports are used, for messages.
+  package var summary: String {
+    let leased = "\(leased) are leased to living processes"
+    return
+      (claimed == 0
+      ? leased + " and \(inUse) in use by others"
+      : leased + ", \(claimed) belong to names and \(inUse) are in use by others")
+      + (denied == 0 ? "" : ", and binding \(denied) requires a privilege")
   }
 }
 

@@ -112,7 +112,8 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
       // A new ledger's first search starts at a random port, so that the ledgers of
       // several users do not walk through the same ports side by side.
       let cursor =
-        header.cursor == 0 ? request.pool.randomPort() : header.cursor
+        request.start
+        ?? (header.cursor == 0 ? request.pool.randomPort() : header.cursor)
       let step = try search.next(after: cursor, isAlive: host.isAlive) {
         port throws(LeasingError) in try ledger.record(of: port, in: file)
       }
@@ -121,7 +122,7 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
       case .checkHolders, .exhausted: return step
       case .probe(let ports):
         if search.isDoubtful(ports[0]) { leasesBeforeProbe = false }
-        header.cursor = ports[ports.count - 1]
+        if request.start == nil { header.cursor = ports[ports.count - 1] }
         try write(
           leasesBeforeProbe ? lease : makeTentative(),
           for: ports.filter { !search.isDoubtful($0) }, header, to: file)

@@ -28,13 +28,15 @@ package final class Ledger: Sendable {
   /// - Parameters:
   ///   - location: Where it is.
   ///   - context: The boot and the namespaces that its content belongs to.
+  ///   - claims: The claims that a new ledger begins with.
   ///   - warn: Called with every repair.
   package init(
     at location: LedgerLocation, context: LedgerContext,
+    claims: @escaping ClaimSource = { () throws(ClaimsError) in nil },
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
     store = LedgerStore(
-      at: location, context: context, warn: warn)
+      at: location, context: context, claims: claims, warn: warn)
     if let unusable = location.unusable {
       warn(.elsewhere(path: location.path, unusable: unusable))
     }
@@ -71,6 +73,8 @@ package final class Ledger: Sendable {
   package struct Contents: Sendable {
     /// The leases of live processes, by port.
     package var leases: [(port: UInt16, lease: Lease)] = []
+    /// Ports that belong to names.
+    package var claimed: [UInt16] = []
     /// Ports whose records are damaged.
     package var damaged: [UInt16] = []
   }
@@ -94,6 +98,7 @@ package final class Ledger: Sendable {
           case .vacant: break
           case .lease(let lease) where lease.isTentative: break
           case .lease(let lease): contents.leases.append((port, lease))
+          case .claimed: contents.claimed.append(port)
           case .damaged: contents.damaged.append(port)
           }
         }

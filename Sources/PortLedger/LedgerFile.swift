@@ -62,11 +62,14 @@ final class LedgerFile: @unchecked Sendable {
 
   /// The record of a port.
   func record(of port: UInt16) throws(Errno) -> LedgerRecord {
+    try words(of: port).map { record($0, of: port) } ?? .damaged
+  }
+
+  /// The words of a port's record; `nil` beyond the end of the file.
+  private func words(of port: UInt16) throws(Errno) -> SIMD4<UInt64>? {
     let place = try place(of: port)
-    // A record beyond the end of the file is lost.
-    guard place + LedgerFormat.recordSize <= pageSize else { return .damaged }
-    let words = page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
-    return record(words, of: port)
+    guard place + LedgerFormat.recordSize <= pageSize else { return nil }
+    return page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
   }
 
   /// Where a port's record is in its page, which is read if necessary.
@@ -134,6 +137,11 @@ final class LedgerFile: @unchecked Sendable {
     LedgerRecord.words(lease, port: port, boot: boot)
   }
 
+  /// The words of a claimed port's record.
+  func words(of mark: ClaimMark, for port: UInt16) -> SIMD4<UInt64> {
+    LedgerRecord.words(mark, port: port, boot: boot)
+  }
+
   /// Decodes the words of a port's record.
   func record(_ words: SIMD4<UInt64>, of port: UInt16) -> LedgerRecord {
     LedgerRecord(words, port: port, boot: boot)
@@ -159,9 +167,21 @@ final class LedgerFile: @unchecked Sendable {
     try file.write(bytes, at: offset)
   }
 
-  /// Copies every lease to another ledger.
+  /// The claimed ports in a ledger of another boot.
+  func claims(ofBoot boot: UInt64) throws(Errno) -> [UInt16: ClaimMark] {
+    var claims: [UInt16: ClaimMark] = [:]
+    for port in 1...UInt16.max {
+      guard let words = try words(of: port),
+        case .claimed(let mark) = LedgerRecord(words, port: port, boot: boot)
+      else { continue }
+      claims[port] = mark
+    }
+    return claims
+  }
+
+  /// Copies every lease, and every claimed port, to another ledger.
   ///
-  /// If there are any, damaged records are copied as well, because they may have been
+  /// If there are any leases, damaged records are copied as well, because they may have been
   /// leases.
   ///
   /// - Returns: How many leases there were.
@@ -174,6 +194,8 @@ final class LedgerFile: @unchecked Sendable {
       case .lease(let lease):
         try other.write(lease, for: port)
         count += 1
+      case .claimed(let mark):
+        try other.write(other.words(of: mark, for: port), for: port)
       case .damaged: damaged.append(port)
       }
     }
@@ -194,11 +216,22 @@ final class LedgerFile: @unchecked Sendable {
   }
 
   /// Empties the file and starts a ledger in it.
-  func begin(_ header: LedgerHeader) throws(Errno) {
+  ///
+  /// - Parameters:
+  ///   - header: The header.
+  ///   - claims: The claimed ports.
+  /// - Throws: The error of a read or write.
+  func begin(
+    _ header: LedgerHeader, with claims: [UInt16: ClaimMark] = [:]
+  ) throws(Errno) {
+    pageOffset = -1
     try file.resize(to: 0)
     // The header is written last: a file of the right size without a header is
     // replaced, but a short file with a header would be filled with damage.
     try resize()
+    try update(claims.keys) { port, _ in
+      claims[port].map { words(of: $0, for: port) }
+    }
     try write(header)
   }
 

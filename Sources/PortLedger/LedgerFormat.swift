@@ -25,6 +25,16 @@ package import SystemPackage
 /// | 1 | the holder's start time |
 /// | 2 | when it was leased, in nanoseconds since boot |
 /// | 3 | checksum of the words before it, the port, the boot and the version |
+///
+/// | word of a claimed port's record | content |
+/// | --- | --- |
+/// | 0 | -1, from bit 32 on the uid of the user whose claim it is |
+/// | 1 | the identifier of the claims file |
+/// | 2 | zero |
+/// | 3 | checksum like that of a lease, with a tag |
+///
+/// A version that does not know claims reads such a record as damaged, and leases the
+/// port last.
 package enum LedgerFormat {
   /// `portpick` in ASCII, read as a number.
   static let magic: UInt64 = 0x6B63_6970_7472_6F70
@@ -141,6 +151,12 @@ extension LedgerRecord {
   init(_ words: SIMD4<UInt64>, port: UInt16, boot: UInt64) {
     if words == .zero {
       self = .vacant
+    } else if words[3] == Self.claimChecksum(words, port, boot),
+      UInt32(truncatingIfNeeded: words[0]) == .max, words[2] == 0
+    {
+      self = .claimed(
+        ClaimMark(
+          user: UInt32(truncatingIfNeeded: words[0] >> 32), file: words[1]))
     } else if words[3] == Self.checksum(words, port, boot) {
       self = .lease(
         Lease(
@@ -167,9 +183,30 @@ extension LedgerRecord {
     return words
   }
 
+  /// The words of a claimed port.
+  static func words(
+    _ mark: ClaimMark, port: UInt16, boot: UInt64
+  ) -> SIMD4<UInt64> {
+    var words = SIMD4<UInt64>(repeating: 0)
+    words[0] = UInt64(UInt32.max) | UInt64(mark.user) << 32
+    words[1] = mark.file
+    words[3] = claimChecksum(words, port, boot)
+    return words
+  }
+
   private static func checksum(
     _ words: SIMD4<UInt64>, _ port: UInt16, _ boot: UInt64
   ) -> UInt64 {
     LedgerFormat.checksum(words[0], words[1], words[2], UInt64(port), boot)
+  }
+
+  /// `claimed` in ASCII, read as a number.
+  private static let claimTag: UInt64 = 0x0064_656D_6961_6C63
+
+  private static func claimChecksum(
+    _ words: SIMD4<UInt64>, _ port: UInt16, _ boot: UInt64
+  ) -> UInt64 {
+    LedgerFormat.checksum(
+      words[0], words[1], words[2], UInt64(port), boot, claimTag)
   }
 }

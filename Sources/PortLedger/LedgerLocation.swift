@@ -1,4 +1,5 @@
 package import HostSystem
+import PortLeasing
 import SystemPackage
 
 /// The location of a ledger.
@@ -94,13 +95,11 @@ package struct LedgerLocation: Hashable, Sendable {
       default: "-" as Character
       }
     }
-    // FNV-1a need not resist attacks: who chooses the address also chooses the file.
-    var number: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in text.utf8 {
-      number = (number ^ UInt64(byte)) &* 0x0000_0100_0000_01B3
-    }
+    // The hash need not resist attacks: who chooses the address also chooses the file.
+    var hash = FNV1a()
+    hash.add(text.utf8)
     return "server-\(String(readable.suffix(64)))-"
-      + String(number, radix: 16)
+      + String(hash.value, radix: 16)
   }
 
   /// The default location for a user, independent of the environment.

@@ -6,14 +6,17 @@ import SystemPackage
 struct LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
+  private let claims: ClaimSource
   private let warn: @Sendable (LedgerWarning) -> Void
 
   init(
     at location: LedgerLocation, context: LedgerContext,
+    claims: @escaping ClaimSource = { () throws(ClaimsError) in nil },
     warn: @escaping @Sendable (LedgerWarning) -> Void
   ) {
     self.location = location
     self.context = context
+    self.claims = claims
     self.warn = warn
   }
 
@@ -109,7 +112,8 @@ struct LedgerStore: Sendable {
   func mayBeNeeded(_ file: LedgerFile) -> Bool {
     for port in 1...UInt16.max {
       switch try? file.record(of: port) {
-      case .vacant: break
+      // Claims are in their own file, from which a new ledger has them.
+      case .vacant, .claimed: break
       case .lease(let lease): if lease.holder.isAlive { return true }
       case .damaged, nil: return true
       }
@@ -171,7 +175,9 @@ struct LedgerStore: Sendable {
       return nil
     }
     // No holder of an earlier boot is alive.
-    if header.context.boot != context.boot { return try begin(file) }
+    if header.context.boot != context.boot {
+      return try begin(file, after: header.context.boot)
+    }
     guard header.context == context else { throw problem(.otherNamespace) }
     if size < LedgerFormat.fileSize {
       try step { () throws(Errno) in try file.fillWithDamage(from: size) }
@@ -187,10 +193,36 @@ struct LedgerStore: Sendable {
     LedgerHeader(context: context, cursor: 0)
   }
 
-  private func begin(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader {
+  /// Starts a ledger in a locked file.
+  ///
+  /// - Parameter boot: The boot that its content belongs to, if that is known.
+  private func begin(
+    _ file: LedgerFile, after boot: UInt64? = nil
+  ) throws(LeasingError) -> LedgerHeader {
     let header = newHeader
-    try step { () throws(Errno) in try file.begin(header) }
+    let known = claimedPorts()
+    try step { () throws(Errno) in
+      // Other claims files are not known here, only their ports.
+      var claims = try boot.map(file.claims) ?? [:]
+      if let known {
+        claims = claims.filter { $0.value.file != known.mark.file }
+        for range in known.ports.ranges {
+          for port in range { claims[port] = known.mark }
+        }
+      }
+      try file.begin(header, with: claims)
+    }
     return header
+  }
+
+  /// The ports of the claims file; if it cannot be read, a warning says so.
+  private func claimedPorts() -> ClaimedPorts? {
+    do throws(ClaimsError) {
+      return try claims()
+    } catch {
+      warn(.claimsNotImported("\(error)"))
+      return nil
+    }
   }
 
   /// Renames a damaged file, and replaces it with a new ledger that contains the
@@ -233,6 +265,7 @@ struct LedgerStore: Sendable {
   ) throws(LeasingError) -> LedgerFile {
     try location.restoreDirectory()
     let temporary = "\(location.path).new-\(currentThreadID())"
+    let claims = claimedPorts()
     return try step { () throws(Errno) in
       // A killed thread with the same number may have left one.
       try removeFile(temporary)
@@ -240,6 +273,7 @@ struct LedgerStore: Sendable {
       do throws(Errno) {
         try file.begin(newHeader)
         try fill(file)
+        if let claims { _ = try file.mirror(claims) }
         try place(temporary)
       } catch {
         try? removeFile(temporary)

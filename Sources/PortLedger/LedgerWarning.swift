@@ -10,6 +10,8 @@ package enum LedgerWarning: Hashable, Sendable {
   case overlong(path: String)
   /// The ledger is in a directory that is only the second choice.
   case elsewhere(path: String, unusable: String)
+  /// A new ledger lacks the claims, because their file cannot be read; the reason.
+  case claimsNotImported(String)
 }
 
 extension LedgerWarning: CustomStringConvertible {
@@ -28,6 +30,9 @@ extension LedgerWarning: CustomStringConvertible {
       "the ledger is '\(path)', because \(unusable) is missing or cannot be written "
         + "to; processes that can use \(unusable) do not see its leases; set "
         + "PORTPICKER_LEDGER to one file for all of them"
+    case .claimsNotImported(let reason):
+      "a new ledger was begun without the named ports, which may be leased: "
+        + reason
     }
   }
 }

@@ -59,7 +59,8 @@ package final class ServerLedger {
         switch file.record(image[port], of: port) {
         case .vacant: break
         case .lease(let lease): contents.leases.append((port, lease))
-        case .damaged: contents.damaged.append(port)
+        // A server's ledger has no claims.
+        case .damaged, .claimed: contents.damaged.append(port)
         }
       }
     }

@@ -96,11 +96,7 @@ extension Picker {
       ? "no port is left" : "fewer than \(request.count) ports are left"
     if request.isContiguous, request.count > 1 { text += " in a row" }
     text +=
-      ": of the \(usage.ports) ports of the pool \(pool.summary), \(usage.leased) are "
-      + "leased to living processes and \(usage.inUse) in use by others"
-    if usage.denied > 0 {
-      text += ", and binding \(usage.denied) requires a privilege"
-    }
+      ": of the \(usage.ports) ports of the pool \(pool.summary), " + usage.summary
     return PortPickerError(
       .poolExhausted,
       text + "; end processes that hold ports, or use a larger pool")

@@ -13,6 +13,9 @@ func nanoseconds(on clock: clockid_t) -> UInt64 {
   return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
 
+/// Seconds since 1970 on the wall clock (time(2)).
+package func wallClockSeconds() -> Int64 { Int64(time(nil)) }
+
 /// Pauses this thread (nanosleep(2)).
 package func pause(for duration: Duration) {
   var wanted = duration.timespec

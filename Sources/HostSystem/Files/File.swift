@@ -14,6 +14,28 @@ package struct File: ~Copyable, Sendable {
     }
   }
 
+  /// Opens a file for reading, also through a symbolic link, without waiting for a
+  /// pipe.
+  ///
+  /// - Throws: The error of open(2).
+  package init(reading path: String) throws(Errno) {
+    descriptor = try Descriptor {
+      open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    }
+  }
+
+  /// Opens a file for reading and writing, never through a symbolic link, and creates
+  /// it with mode 0600 if it does not exist.
+  ///
+  /// - Throws: The error of open(2), as for ``init(openingExisting:)``.
+  package init(openingOrCreating path: String) throws(Errno) {
+    descriptor = try Descriptor {
+      open(
+        path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        0o600)
+    }
+  }
+
   /// Creates a file with mode 0600.
   ///
   /// - Throws: The error of open(2): `Errno.fileExists` if the path exists.
@@ -67,6 +89,11 @@ package struct File: ~Copyable, Sendable {
           bytes.count - done, off_t(offset + done))
       }
     }
+  }
+
+  /// Waits until the content is on the disk (fsync(2)).
+  package func synchronize() throws(Errno) {
+    _ = try systemCall { fsync(descriptor.raw.rawValue) }
   }
 
   /// Truncates the file, or extends it with zeros that take no space (ftruncate(2)).

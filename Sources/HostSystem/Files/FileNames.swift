@@ -20,6 +20,41 @@ package func makePrivateDirectory(_ path: String) throws(Errno) {
   _ = try systemCall { chmod(path, 0o700) }
 }
 
+/// Creates a directory that only this user may enter, and those that it is in, unless
+/// they exist.
+///
+/// - Parameters:
+///   - path: An absolute path.
+///   - base: A directory that must exist already; the path begins with it.
+/// - Throws: The error of mkdir(2).
+package func makePrivateDirectories(
+  _ path: String, in base: String
+) throws(Errno) {
+  var directory = FilePath(base)
+  for name in FilePath(path).components.dropFirst(directory.components.count) {
+    directory.append(name)
+    do throws(Errno) {
+      try makePrivateDirectory(directory.string)
+    } catch {
+      guard error == .fileExists else { throw error }
+    }
+  }
+}
+
+/// Waits until the names in a directory are on the disk (fsync(2)).
+///
+/// A file system that cannot do this for directories is not an error.
+package func synchronizeDirectory(_ path: String) throws(Errno) {
+  let directory = try Descriptor {
+    open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  }
+  do throws(Errno) {
+    try systemCall { fsync(directory.raw.rawValue) }
+  } catch {
+    if error != .invalidArgument, error != .notSupported { throw error }
+  }
+}
+
 /// Renames a file without replacing another (renameat2(2), `RENAME_NOREPLACE`).
 ///
 /// - Throws: The error of renameat2(2): `Errno.fileExists` if the new name is taken.

@@ -1,0 +1,384 @@
+package import HostSystem
+package import PortLeasing
+package import SystemPackage
+
+extension Claims {
+  /// How long to look at places for.
+  private static let lookLimit = Duration.seconds(1)
+
+  /// The claims of a place under some names, if it has all of them, and the ledger
+  /// mirrors them.
+  ///
+  /// It takes no lock, makes no probe, and looks at no other place.
+  ///
+  /// - Parameters:
+  ///   - requests: The names; none twice.
+  ///   - place: The place.
+  ///   - ledger: Mirrors the claims; called only if all exist.
+  /// - Returns: One claim for each request, in the same order; `nil` if they must be
+  ///   claimed with ``claim(_:at:in:_:note:)``.
+  /// - Throws: `ClaimsError.file`, `otherCount`.
+  package func known<Failure>(
+    _ requests: [ClaimRequest], at place: PlacePath,
+    in ledger: () throws(Failure) -> Ledger
+  ) throws(ClaimsError) -> [Claim]? {
+    let claims = try claims(of: place)
+    guard let known = try Self.select(requests, from: claims),
+      known.allSatisfy({ $0.goneSince == nil }),
+      let ledger = try? ledger(), ledger.hasClaimed(known.map(\.ports))
+    else { return nil }
+    return known
+  }
+
+  /// The ports of a place under some names; those that are missing are claimed, all
+  /// of them or none.
+  ///
+  /// - Parameters:
+  ///   - requests: The names; none twice.
+  ///   - place: The place, which exists.
+  ///   - ledger: Mirrors the claims.
+  ///   - context: How to claim.
+  ///   - note: Called with what the user should know.
+  /// - Returns: One claim for each request, in the same order.
+  /// - Throws: ``ClaimsError``; nothing is claimed then.
+  package func claim(
+    _ requests: [ClaimRequest], at place: PlacePath, in ledger: Ledger,
+    _ context: ClaimContext<some LeaseConditions<Errno>>,
+    note: (ClaimNote) -> Void
+  ) throws(ClaimsError) -> [Claim] {
+    let known = try Self.select(requests, from: claims(of: place))
+    do throws(ClaimsError) {
+      let gone = known == nil ? try placesGone(context.threads) : [:]
+      return try withLockedFile(until: context.deadline) {
+        file throws(ClaimsError) in
+        var attempt = ClaimAttempt(
+          list: ClaimList(parsing: try file.read() ?? []), file: file,
+          mark: mark(in: file), ledger: ledger, context: context, gone: gone)
+        return try attempt.run(requests, at: place, note)
+      }
+    } catch {
+      // They are the place's, whatever is wrong with the lock or the ledger.
+      guard let known else { throw error }
+      note(.notMirrored(error))
+      return known
+    }
+  }
+
+  /// The claims for requests; `nil` if one is missing.
+  ///
+  /// - Throws: `otherCount`.
+  fileprivate static func select(
+    _ requests: [ClaimRequest], from claims: [Claim]
+  ) throws(ClaimsError) -> [Claim]? {
+    var selected: [Claim] = []
+    for request in requests {
+      guard let claim = claims.first(where: { $0.name == request.name }) else {
+        continue
+      }
+      try request.check(claim)
+      selected.append(claim)
+    }
+    return selected.count == requests.count ? selected : nil
+  }
+
+  /// Looks at the places of all claims.
+  package func placesGone(
+    _ threads: WaitingThreads
+  ) throws(ClaimsError) -> [PlacePath: Presence] {
+    let places = Array(Set(try list().claims.map(\.place)))
+    let presences = DirectoryLook(at: places.map(\.text))
+      .presences(within: Self.lookLimit, on: threads)
+    return Dictionary(
+      zip(places, presences), uniquingKeysWith: { first, _ in first })
+  }
+}
+
+extension ClaimRequest {
+  /// - Throws: `otherCount` if a claim has not as many ports as requested.
+  fileprivate func check(_ claim: Claim) throws(ClaimsError) {
+    if let count, count != claim.ports.count {
+      throw .otherCount(claim, expected: count)
+    }
+  }
+}
+
+/// The part of a claim that is made under the lock of the claims file.
+private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
+  var list: ClaimList
+  let file: ClaimsFile
+  let mark: ClaimMark
+  let ledger: Ledger
+  let context: ClaimContext<Host>
+  /// What was seen of the places, before the lock was taken.
+  let gone: [PlacePath: Presence]
+  /// The lease of the ports that are to be claimed.
+  private let lease: Lease
+  /// The ports that are leased or claimed, for names that are not in the file yet.
+  private var taken: [UInt16] = []
+  private var isChanged = false
+
+  init(
+    list: ClaimList, file: ClaimsFile, mark: ClaimMark, ledger: Ledger,
+    context: ClaimContext<Host>, gone: [PlacePath: Presence]
+  ) {
+    self.list = list
+    self.file = file
+    self.mark = mark
+    self.ledger = ledger
+    self.context = context
+    self.gone = gone
+    lease = Lease(
+      holder: context.claimer, user: mark.user, leasedAt: nanosecondsSinceBoot()
+    )
+  }
+
+  mutating func run(
+    _ requests: [ClaimRequest], at place: PlacePath, _ note: (ClaimNote) -> Void
+  ) throws(ClaimsError) -> [Claim] {
+    var notes: [ClaimNote] = []
+    markPlaces(place)
+    let isMissing = requests.contains { list.claim(of: $0.name, at: place) == nil
+    }
+    for request in requests {
+      if let claim = list.claim(of: request.name, at: place) {
+        try request.check(claim)
+      }
+    }
+    let original = list.ports
+    let leases = try leasing { () throws(LeasingError) in
+      try ledger.reconcile(
+        ClaimedPorts(mark: mark, ports: original), deadline: context.deadline)
+    }
+    do throws(ClaimsError) {
+      for request in requests
+      where list.claim(of: request.name, at: place) == nil {
+        try add(request, at: place, &notes)
+      }
+      if isMissing { try convert() }
+      if isMissing || isChanged {
+        if let error = try file.write(list.bytes) {
+          notes.append(.mayNotLast(path: file.path, error))
+        }
+      }
+    } catch {
+      if isMissing { withdraw(to: original) }
+      throw error
+    }
+    let claims = requests.compactMap { list.claim(of: $0.name, at: place) }
+    for claim in claims {
+      if let port = claim.ports.first(where: { leases[$0] != nil }),
+        let lease = leases[port]
+      {
+        notes.append(.leased(claim, port: port, lease))
+      }
+    }
+    for item in notes { note(item) }
+    return claims
+  }
+
+  /// Notes in the file which places are gone, and which have come back.
+  private mutating func markPlaces(_ own: PlacePath) {
+    let now = wallClockSeconds()
+    isChanged = list.setGone { claim in
+      if claim.place == own { return nil }
+      return switch gone[claim.place] {
+      case .gone: claim.goneSince ?? now
+      case .exists: nil
+      case .unknown, nil: claim.goneSince
+      }
+    }
+  }
+
+  // MARK: Finding ports
+
+  private mutating func add(
+    _ request: ClaimRequest, at place: PlacePath, _ notes: inout [ClaimNote]
+  ) throws(ClaimsError) {
+    var obstacle: PreferenceObstacle?
+    if let preferred = request.preferred {
+      obstacle = try obstacleToLeasing(preferred)
+      if obstacle == nil {
+        append(preferred, request, place)
+        return
+      }
+    }
+    let start = context.pool.start(
+      ofUser: mark.user, place: place, name: request.name)
+    let free = context.pool.subtracting(list.ports)
+    let ports: ClosedRange<UInt16>
+    switch try search(free, request.newCount, after: start) {
+    case .found(let found): ports = found
+    case .exhausted(var usage):
+      usage.ports = context.pool.count
+      usage.claimed += context.pool.count - free.count
+      ports = try reclaim(request, usage, &notes)
+    }
+    append(ports, request, place)
+    if let obstacle, let preferred = request.preferred {
+      notes.append(
+        .replaced(
+          request.name, preferred: preferred, by: ports, because: obstacle))
+    }
+  }
+
+  private mutating func append(
+    _ ports: ClosedRange<UInt16>, _ request: ClaimRequest, _ place: PlacePath
+  ) {
+    list.add(
+      Claim(
+        ports: ports, name: request.name, place: place,
+        time: wallClockSeconds()))
+  }
+
+  private enum SearchResult {
+    case found(ClosedRange<UInt16>)
+    case exhausted(PoolUsage)
+  }
+
+  /// Leases consecutive ports to this process.
+  private mutating func search(
+    _ pool: PortPool, _ count: Int, after start: UInt16
+  ) throws(ClaimsError) -> SearchResult {
+    if pool.isEmpty { return .exhausted(PoolUsage(ports: 0)) }
+    let request = LeaseRequest(
+      pool: pool, holder: lease.holder, user: lease.user, count: count,
+      isContiguous: count > 1, start: start)
+    let outcome = try leasing { () throws(LeasingError) in
+      try ledger.lease(
+        request, under: context.host, now: lease.leasedAt,
+        deadline: context.deadline)
+    }
+    switch outcome {
+    case .exhausted(let usage): return .exhausted(usage)
+    case .leased(let ports):
+      taken += ports
+      guard let first = ports.first, let last = ports.last, first <= last else {
+        return .exhausted(PoolUsage(ports: pool.count))
+      }
+      return .found(first...last)
+    }
+  }
+
+  /// Leases preferred ports to this process.
+  ///
+  /// - Returns: Why that is not possible, or `nil`.
+  private mutating func obstacleToLeasing(
+    _ ports: ClosedRange<UInt16>
+  ) throws(ClaimsError) -> PreferenceObstacle? {
+    if let other = list.claims.first(where: { $0.ports.overlaps(ports) }) {
+      return .claimed(other)
+    }
+    let blocking = list.unreadable.first {
+      $0.blocked?.overlaps(ports) == true
+    }
+    if let blocking { return .unreadable(line: blocking.number) }
+    let result = try search(
+      PortPool([ports]), ports.count, after: ports.lowerBound - 1)
+    guard case .exhausted(let usage) = result else { return nil }
+    if usage.claimed > 0 { return .claimedElsewhere }
+    if usage.leased > 0 {
+      for port in ports {
+        let lease = try leasing { () throws(LeasingError) in
+          try ledger.lease(of: port, deadline: context.deadline)
+        }
+        if let lease, lease.holder.isAlive {
+          return .leased(port: port, lease)
+        }
+      }
+    }
+    return usage.denied > 0 ? .denied : .inUse
+  }
+
+  /// Leases ports of places that are gone to this process, those of the longest gone
+  /// first.
+  private mutating func reclaim(
+    _ request: ClaimRequest, _ usage: PoolUsage, _ notes: inout [ClaimNote]
+  ) throws(ClaimsError) -> ClosedRange<UInt16> {
+    let candidates = list.claims
+      .filter { $0.goneSince != nil && gone[$0.place] == .gone }
+      .sorted {
+        ($0.goneSince ?? 0, $0.ports.lowerBound)
+          < ($1.goneSince ?? 0, $1.ports.lowerBound)
+      }
+    // What others have, and names of this request.
+    var released: [Claim] = []
+    for claim in candidates
+    where Presence(ofDirectory: claim.place.text) == .gone {
+      if context.deadline.hasPassed { break }
+      let others = list.portsExcept(released + [claim])
+      let window = context.pool.subtracting(others)
+        .intersection(
+          PortPool([claim.ports.widened(by: request.newCount - 1)]))
+      released.append(claim)
+      guard
+        window.ranges.contains(where: { $0.count >= request.newCount })
+      else { continue }
+      try leasing { () throws(LeasingError) in
+        try ledger.unclaim(
+          window.ranges.joined(), of: mark, deadline: context.deadline)
+      }
+      let start = (window.ranges.first?.lowerBound ?? 1) - 1
+      guard
+        case .found(let ports) = try search(
+          window, request.newCount, after: start)
+      else { continue }
+      for claim in released where claim.ports.overlaps(ports) {
+        list.remove(at: claim.place) { $0 == claim.name }
+        notes.append(.handedOut(claim))
+      }
+      try mirrorAgain()
+      return ports
+    }
+    throw .exhausted(
+      usage, request.name, count: request.newCount, pool: context.pool)
+  }
+
+  /// Records the ports of places that are gone again, if they were not needed.
+  private func mirrorAgain() throws(ClaimsError) {
+    _ = try leasing { () throws(LeasingError) in
+      try ledger.reconcile(
+        ClaimedPorts(mark: mark, ports: list.ports), deadline: context.deadline)
+    }
+  }
+
+  // MARK: The end
+
+  /// Turns the leases into claimed ports.
+  private func convert() throws(ClaimsError) {
+    let isClaimed = try leasing { () throws(LeasingError) in
+      try ledger.claim(
+        taken, leased: lease, as: mark, deadline: context.deadline)
+    }
+    // Somebody has replaced the ledger.
+    if !isClaimed {
+      throw .leasing(.ledger(.unstable, path: ledger.location.path))
+    }
+  }
+
+  /// Undoes what was recorded in the ledger.
+  private func withdraw(to ports: PortPool) {
+    // The deadline may have passed.
+    let deadline = max(context.deadline, Deadline(after: .milliseconds(100)))
+    try? ledger.withdraw(taken, leased: lease, deadline: deadline)
+    _ = try? ledger.reconcile(
+      ClaimedPorts(mark: mark, ports: ports), deadline: deadline)
+  }
+
+  private func leasing<Result>(
+    _ body: () throws(LeasingError) -> Result
+  ) throws(ClaimsError) -> Result {
+    do throws(LeasingError) {
+      return try body()
+    } catch {
+      throw .leasing(error)
+    }
+  }
+}
+
+extension ClosedRange<UInt16> {
+  /// The range and so many numbers on each side of it, as far as there are any.
+  fileprivate func widened(by count: Int) -> ClosedRange<UInt16> {
+    UInt16(Swift.max(Int(lowerBound) - count, 1))...UInt16(
+      Swift.min(Int(upperBound) + count, Int(UInt16.max)))
+  }
+}

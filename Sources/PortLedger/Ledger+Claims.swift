@@ -1,0 +1,181 @@
+package import HostSystem
+package import PortLeasing
+import SystemPackage
+
+// A ledger mirrors claims, so that no process is leased a claimed port.
+
+/// The ports of a claims file, as a ledger records them.
+package struct ClaimedPorts: Hashable, Sendable {
+  package let mark: ClaimMark
+  package let ports: PortPool
+
+  package init(mark: ClaimMark, ports: PortPool) {
+    self.mark = mark
+    self.ports = ports
+  }
+}
+
+/// Reads the claims that a new ledger begins with; `nil` if there is no file.
+package typealias ClaimSource =
+  @Sendable () throws(ClaimsError) -> ClaimedPorts?
+
+extension Ledger {
+  /// Whether all of some ports are recorded as claimed.
+  ///
+  /// It takes no lock, and one read for the records of up to 128 ports.
+  ///
+  /// - Returns: `false` also if the ledger cannot be read.
+  package func hasClaimed(_ ports: [ClosedRange<UInt16>]) -> Bool {
+    guard
+      let file = try? LedgerFile(
+        File(openingExisting: location.path), boot: store.context.boot)
+    else { return false }
+    return ports.allSatisfy { range in
+      range.allSatisfy { port in
+        if case .claimed = try? file.record(of: port) { true } else { false }
+      }
+    }
+  }
+
+  /// Makes the records agree with a claims file.
+  ///
+  /// Ports that the file does not have any more become vacant. Its other ports are
+  /// recorded as claimed, unless they are leased to a living process.
+  ///
+  /// - Parameters:
+  ///   - claims: The ports of the file.
+  ///   - deadline: How long to wait for the lock.
+  /// - Returns: The ports that are leased, and the leases.
+  /// - Throws: `LeasingError.ledger`.
+  package func reconcile(
+    _ claims: ClaimedPorts, deadline: Deadline
+  ) throws(LeasingError) -> [UInt16: Lease] {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try store.step { () throws(Errno) in
+        try file.mirror(claims, removingOthers: true)
+      }
+    }
+  }
+
+  /// Turns leases of this process into claimed ports: all of them or none.
+  ///
+  /// - Parameters:
+  ///   - ports: The ports.
+  ///   - lease: Their lease.
+  ///   - mark: Whose they become.
+  ///   - deadline: How long to wait for the lock.
+  /// - Returns: Whether all of them had that lease; otherwise nothing is changed.
+  /// - Throws: `LeasingError.ledger`; some of them may be claimed then.
+  package func claim(
+    _ ports: [UInt16], leased lease: Lease, as mark: ClaimMark,
+    deadline: Deadline
+  ) throws(LeasingError) -> Bool {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try store.step { () throws(Errno) in
+        for port in ports {
+          guard try file.record(of: port) == .lease(lease) else {
+            return false
+          }
+        }
+        try file.update(ports) { port, _ in file.words(of: mark, for: port) }
+        return true
+      }
+    }
+  }
+
+  /// Makes claimed ports vacant.
+  ///
+  /// Ports that are not claimed in that file are ignored.
+  ///
+  /// - Parameters:
+  ///   - ports: The ports.
+  ///   - mark: Whose they are.
+  ///   - deadline: How long to wait for the lock.
+  /// - Throws: `LeasingError.ledger`.
+  package func unclaim(
+    _ ports: some Sequence<UInt16>, of mark: ClaimMark, deadline: Deadline
+  ) throws(LeasingError) {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try store.step { () throws(Errno) in
+        try file.update(ports) { _, record in
+          record.isClaimed(in: mark.file) ? .zero : nil
+        }
+      }
+    }
+  }
+
+  /// Clears leases that this process made for a claim that failed.
+  package func withdraw(
+    _ ports: [UInt16], leased lease: Lease, deadline: Deadline
+  ) throws(LeasingError) {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try store.step { () throws(Errno) in
+        try file.update(ports) { _, record in
+          record == .lease(lease) ? .zero : nil
+        }
+      }
+    }
+  }
+
+  /// The lease of a port, also of a process that has ended; `nil` if it has none.
+  package func lease(
+    of port: UInt16, deadline: Deadline
+  ) throws(LeasingError) -> Lease? {
+    try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
+      try store.step { () throws(Errno) in
+        guard case .lease(let lease) = try file.record(of: port) else {
+          return nil
+        }
+        return lease
+      }
+    }
+  }
+}
+
+extension LedgerFile {
+  /// Records the ports of a claims file as claimed, unless they are leased to a living
+  /// process or belong to another claims file.
+  ///
+  /// - Parameters:
+  ///   - claims: The ports of the file.
+  ///   - removingOthers: Whether other ports that are recorded as claimed in the file
+  ///     become vacant.
+  /// - Returns: The ports that are leased, and the leases.
+  /// - Throws: The error of a read or write; some records may be changed then.
+  func mirror(
+    _ claims: ClaimedPorts, removingOthers: Bool = false
+  ) throws(Errno) -> [UInt16: Lease] {
+    var wanted = PortBits(count: Int(UInt16.max) + 1)
+    for range in claims.ports.ranges {
+      for port in range { wanted[Int(port)] = true }
+    }
+    var leases: [UInt16: Lease] = [:]
+    let mark = claims.mark
+    let ports =
+      removingOthers
+      ? PortPool([1...UInt16.max]).ranges : claims.ports.ranges
+    for range in ports {
+      try update(range) { port, record in
+        guard wanted[Int(port)] else {
+          return record.isClaimed(in: mark.file) ? .zero : nil
+        }
+        switch record {
+        case .claimed(let other):
+          return other.file == mark.file && other != mark
+            ? words(of: mark, for: port) : nil
+        case .lease(let lease) where lease.holder.isAlive:
+          leases[port] = lease
+          return nil
+        case .vacant, .lease, .damaged: return words(of: mark, for: port)
+        }
+      }
+    }
+    return leases
+  }
+}
+
+extension LedgerRecord {
+  fileprivate func isClaimed(in file: UInt64) -> Bool {
+    if case .claimed(let mark) = self { mark.file == file } else { false }
+  }
+}

@@ -76,7 +76,8 @@ enum ClaimTime {
     let day = day + daysToEpoch
     let dayOfEra = day % daysPerEra
     let yearOfEra =
-      (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+      (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096)
+      / 365
     let dayOfYear =
       dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
     let month = (5 * dayOfYear + 2) / 153

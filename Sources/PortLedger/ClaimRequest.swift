@@ -1,6 +1,6 @@
 package import HostSystem
 package import PortLeasing
-import SystemPackage
+package import SystemPackage
 
 /// A name whose ports are wanted.
 package struct ClaimRequest: Hashable, Sendable {

@@ -48,7 +48,8 @@ extension Claims {
   ) throws(ClaimsError) -> [Claim] {
     let known = try Self.select(requests, from: claims(of: place))
     do throws(ClaimsError) {
-      let gone = known == nil ? try placesGone(context.threads) : [:]
+      let gone =
+        known == nil ? try listAndPresences(context.threads).1 : [:]
       return try withLockedFile(until: context.deadline) {
         file throws(ClaimsError) in
         var attempt = ClaimAttempt(
@@ -81,15 +82,21 @@ extension Claims {
     return selected.count == requests.count ? selected : nil
   }
 
-  /// Looks at the places of all claims.
-  package func placesGone(
+  /// Reads the file, without a lock, and looks at the places of all claims.
+  ///
+  /// - Throws: `ClaimsError.file`.
+  package func listAndPresences(
     _ threads: WaitingThreads
-  ) throws(ClaimsError) -> [PlacePath: Presence] {
-    let places = Array(Set(try list().claims.map(\.place)))
+  ) throws(ClaimsError) -> (ClaimList, [PlacePath: Presence]) {
+    let list = try list()
+    let places = Array(Set(list.claims.map(\.place)))
     let presences = DirectoryLook(at: places.map(\.text))
       .presences(within: Self.lookLimit, on: threads)
-    return Dictionary(
-      zip(places, presences), uniquingKeysWith: { first, _ in first })
+    return (
+      list,
+      Dictionary(
+        zip(places, presences), uniquingKeysWith: { first, _ in first })
+    )
   }
 }
 
@@ -137,7 +144,8 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   ) throws(ClaimsError) -> [Claim] {
     var notes: [ClaimNote] = []
     markPlaces(place)
-    let isMissing = requests.contains { list.claim(of: $0.name, at: place) == nil
+    let isMissing = requests.contains {
+      list.claim(of: $0.name, at: place) == nil
     }
     for request in requests {
       if let claim = list.claim(of: request.name, at: place) {
@@ -179,6 +187,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   /// Notes in the file which places are gone, and which have come back.
   private mutating func markPlaces(_ own: PlacePath) {
     let now = wallClockSeconds()
+    let gone = gone
     isChanged = list.setGone { claim in
       if claim.place == own { return nil }
       return switch gone[claim.place] {
@@ -198,7 +207,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     if let preferred = request.preferred {
       obstacle = try obstacleToLeasing(preferred)
       if obstacle == nil {
-        append(preferred, request, place)
+        append(preferred, request, place, &notes)
         return
       }
     }
@@ -213,7 +222,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
       usage.claimed += context.pool.count - free.count
       ports = try reclaim(request, usage, &notes)
     }
-    append(ports, request, place)
+    append(ports, request, place, &notes)
     if let obstacle, let preferred = request.preferred {
       notes.append(
         .replaced(
@@ -222,12 +231,13 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   }
 
   private mutating func append(
-    _ ports: ClosedRange<UInt16>, _ request: ClaimRequest, _ place: PlacePath
+    _ ports: ClosedRange<UInt16>, _ request: ClaimRequest, _ place: PlacePath,
+    _ notes: inout [ClaimNote]
   ) {
-    list.add(
-      Claim(
-        ports: ports, name: request.name, place: place,
-        time: wallClockSeconds()))
+    let claim = Claim(
+      ports: ports, name: request.name, place: place, time: wallClockSeconds())
+    list.add(claim)
+    notes.append(.made(claim))
   }
 
   private enum SearchResult {
@@ -378,7 +388,8 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
 extension ClosedRange<UInt16> {
   /// The range and so many numbers on each side of it, as far as there are any.
   fileprivate func widened(by count: Int) -> ClosedRange<UInt16> {
-    UInt16(Swift.max(Int(lowerBound) - count, 1))...UInt16(
-      Swift.min(Int(upperBound) + count, Int(UInt16.max)))
+    UInt16(
+      Swift.max(Int(lowerBound) - count, 1))...UInt16(
+        Swift.min(Int(upperBound) + count, Int(UInt16.max)))
   }
 }

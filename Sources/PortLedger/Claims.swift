@@ -102,6 +102,8 @@ extension Claims {
 
 /// Something about claims that the user should know although it is not an error.
 package enum ClaimNote: Hashable, Sendable {
+  /// A name was claimed that the place did not have.
+  case made(Claim)
   /// A name did not get its preferred ports.
   case replaced(
     PortName, preferred: ClosedRange<UInt16>, by: ClosedRange<UInt16>,

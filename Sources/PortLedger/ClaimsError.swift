@@ -33,6 +33,8 @@ package enum ClaimsProblem: Hashable, Sendable {
   case tooLarge(limit: Int)
   /// The path in the environment does not begin with a slash.
   case relativePath
+  /// An environment variable, which is the path here, is not UTF-8.
+  case notText
   /// The file or directory belongs to another user, and is only read.
   case foreign(owner: UInt32)
   /// The user has no home directory.
@@ -77,29 +79,36 @@ extension ClaimsProblem {
       return "the claims file '\(path)' is not a regular file; remove it, "
         + elsewhere
     case .tooLarge(let limit):
-      return "the claims file '\(path)' has more than \(limit) bytes; remove lines "
+      return
+        "the claims file '\(path)' has more than \(limit) bytes; remove lines "
         + "that are no claims, \(elsewhere)"
     case .relativePath:
       return "the path of the claims file in PORTPICKER_CLAIMS is relative "
         + "('\(path)'); use an absolute path"
+    case .notText: return "\(path) is not valid UTF-8; correct it"
     case .foreign(let owner):
       let name = userName(of: owner).map { " (\($0))" } ?? ""
-      return "'\(path)', for named ports, belongs to uid \(owner)\(name), so it is "
+      return
+        "'\(path)', for named ports, belongs to uid \(owner)\(name), so it is "
         + "only read; run as that user, or with your own HOME (sudo -H), "
         + elsewhere
     case .noHome(let user):
-      return "HOME is not set, and uid \(user) has no home directory in /etc/passwd, "
+      return
+        "HOME is not set, and uid \(user) has no home directory in /etc/passwd, "
         + "so there is no claims file; name one in PORTPICKER_CLAIMS"
     case .locked(let pid?):
       return "process \(pid) keeps the claims file '\(path)' locked; if it was "
         + "stopped, continue it or end it"
     case .locked(nil):
-      return "the claims file '\(path)' stays locked; /proc/locks lists the process"
+      return
+        "the claims file '\(path)' stays locked; /proc/locks lists the process"
     case .unstable:
-      return "'\(path)' is replaced again and again; stop the program that does it, "
+      return
+        "'\(path)' is replaced again and again; stop the program that does it, "
         + elsewhere
     case .place:
-      return "the path '\(printable(path))' cannot be in the claims file; rename "
+      return
+        "the path '\(printable(path))' cannot be in the claims file; rename "
         + "the directory so that its path is one line without a carriage return"
     }
   }

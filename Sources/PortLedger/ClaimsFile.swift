@@ -32,44 +32,30 @@ struct ClaimsFile: Sendable {
   /// - Returns: Its bytes; `nil` if it does not exist.
   /// - Throws: `ClaimsError.file`.
   func read() throws(ClaimsError) -> [UInt8]? {
-    let file: File
-    let status: Stat
-    do throws(Errno) {
-      file = try File(reading: path)
-      status = try file.status()
+    do {
+      return try contents()
     } catch {
       switch error {
       case .noSuchFileOrDirectory: return nil
-      // A socket.
-      case .noSuchAddressOrDevice: throw problem(.notAFile)
+      // A socket, or something else that is not a regular file.
+      case .noSuchAddressOrDevice, .notSupported: throw problem(.notAFile)
+      case .fileTooLarge: throw problem(.tooLarge(limit: Self.limit))
       default: throw problem(.system(error))
       }
     }
-    guard status.type == .regular else { throw problem(.notAFile) }
-    var size = Int(status.size)
-    while true {
-      guard size <= Self.limit else {
-        throw problem(.tooLarge(limit: Self.limit))
-      }
-      // One more byte shows whether the file has grown.
-      let bytes = try contents(file, upTo: size + 1)
-      if bytes.count <= size { return bytes }
-      size = max(size * 2, 4096)
-    }
   }
 
-  private func contents(
-    _ file: borrowing File, upTo count: Int
-  ) throws(ClaimsError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    do throws(Errno) {
-      let read = try bytes.withUnsafeMutableBytes { buffer throws(Errno) in
-        try file.read(at: 0, into: buffer)
-      }
-      bytes.removeLast(count - read)
-      return bytes
-    } catch {
-      throw problem(.system(error))
+  private func contents() throws(Errno) -> [UInt8] {
+    let file = try File(reading: path)
+    let status = try file.status()
+    guard status.type == .regular else { throw .notSupported }
+    var size = Int(status.size)
+    while true {
+      if size > Self.limit { throw .fileTooLarge }
+      // One more byte shows whether the file has grown.
+      let bytes = try file.read(at: 0, count: size + 1)
+      if bytes.count <= size { return bytes }
+      size = max(size * 2, 4096)
     }
   }
 
@@ -91,9 +77,7 @@ struct ClaimsFile: Sendable {
       try removeFile(temporary)
       do throws(Errno) {
         let file = try File(creating: temporary)
-        try bytes.withUnsafeBytes { buffer throws(Errno) in
-          try file.write(buffer, at: 0)
-        }
+        try file.write(bytes, at: 0)
         try file.synchronize()
         try replaceFile(path, with: temporary)
       } catch {
@@ -131,15 +115,14 @@ struct ClaimsFile: Sendable {
     for _ in 0..<100 {
       // Opened anew each time: the lock belongs to an open file, and so separates
       // threads like processes.
-      let file: File
-      let status: Stat
-      let isLocked: Bool
-      do throws(Errno) {
-        file = try File(openingOrCreating: lockPath)
-        status = try file.status()
-        isLocked = try file.lock(until: deadline)
-      } catch {
-        throw .file(.system(error), path: lockPath)
+      let file = try converting(lockPath) { () throws(Errno) in
+        try File(openingOrCreating: lockPath)
+      }
+      let status = try converting(lockPath) { () throws(Errno) in
+        try file.status()
+      }
+      let isLocked = try converting(lockPath) { () throws(Errno) in
+        try file.lock(until: deadline)
       }
       guard isLocked else { throw problem(.locked(by: lockHolder(of: status))) }
       // A child made by fork(2) has the open file too.
@@ -173,6 +156,16 @@ struct ClaimsFile: Sendable {
       if owner != user, !isShared {
         throw .file(.foreign(owner: owner), path: path)
       }
+    }
+  }
+
+  private func converting<Result: ~Copyable>(
+    _ path: String, _ body: () throws(Errno) -> Result
+  ) throws(ClaimsError) -> Result {
+    do {
+      return try body()
+    } catch {
+      throw .file(.system(error), path: path)
     }
   }
 

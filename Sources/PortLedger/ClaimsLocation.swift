@@ -43,10 +43,12 @@ package struct ClaimsLocation: Hashable, Sendable {
       let named = home.flatMap { $0.hasPrefix("/") ? $0 : nil }
       guard let home = named ?? homeDirectory(of: user), home.hasPrefix("/")
       else { throw .file(.noHome(user: user), path: "") }
-      state = FilePath(home).pushing(".local/state").string
+      state = FilePath(home).appending(".local").appending("state").string
       base = home
     }
-    path = FilePath(state).pushing("portpicker/claims-\(machine)").string
+    path =
+      FilePath(state).appending("portpicker").appending("claims-\(machine)")
+      .string
   }
 
   /// The name of this machine in the name of the file: `/etc/machine-id`

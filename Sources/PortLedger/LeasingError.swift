@@ -77,7 +77,8 @@ extension LeasingError: CustomStringConvertible {
         + "proc /proc)"
     case .outOfTime(let usage):
       "no free port was found in time: of the \(usage.ports) ports of the pool, "
-        + usage.summary + ", of those checked so far; allow more time, or use a larger pool"
+        + usage.summary
+        + ", of those checked so far; allow more time, or use a larger pool"
     }
   }
 }
@@ -89,7 +90,8 @@ extension PoolUsage {
     return
       (claimed == 0
       ? leased + " and \(inUse) in use by others"
-      : leased + ", \(claimed) belong to names and \(inUse) are in use by others")
+      : leased
+        + ", \(claimed) belong to names and \(inUse) are in use by others")
       + (denied == 0 ? "" : ", and binding \(denied) requires a privilege")
   }
 }

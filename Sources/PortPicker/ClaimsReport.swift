@@ -34,18 +34,3 @@ package struct ClaimsReport: Sendable {
     package let second: NamedPort
   }
 }
-
-extension Picker {
-  /// Reads the claims file, without a lock, and looks which places exist.
-  ///
-  /// Nothing is claimed or written. A file that does not exist has no claims.
-  ///
-  /// - Throws: `claimsUnusable` if the file exists and cannot be read;
-  ///   `invalidArgument` if `PORTPICKER_CLAIMS` is not an absolute path.
-  package func claimsReport() throws(PortPickerError) -> ClaimsReport {
-    throw PortPickerError(.systemFailure, "named ports are not available")
-  }
-
-  /// The ports that names are claimed from, unless the options name others.
-  package var claimPool: [ClosedRange<Int>] { [10000...14999] }
-}

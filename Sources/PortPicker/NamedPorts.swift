@@ -1,3 +1,7 @@
+import HostSystem
+import PortLeasing
+import PortLedger
+
 /// A port, or a block of consecutive ports, that a place has under a name.
 ///
 /// A place is a directory, usually the root of a git worktree. The ports belong to it
@@ -83,7 +87,11 @@ public func namedPort(
   _ name: String, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
 ) throws(PortPickerError) -> Int {
-  try namedPorts([name], at: place, options: options)[0].ports[0]
+  let ports = try namedPorts([name], at: place, options: options)
+  guard let port = ports.first?.ports.first else {
+    throw PortPickerError(.systemFailure, "the name '\(name)' has no port")
+  }
+  return port
 }
 
 /// The ports that a place has under several names: those that are missing are
@@ -99,7 +107,15 @@ public func namedPorts(
   _ names: [String], at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
 ) throws(PortPickerError) -> [NamedPort] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  let place = try Place(at: place)
+  let names = try names.map(portName)
+  let manifest = try Manifest.read(at: place.path)
+  let listed = manifest?.requests(at: place) ?? [:]
+  let requests = distinct(names).map { listed[$0] ?? ClaimRequest($0) }
+  return try claim(
+    requests, at: place, options, named: names,
+    notInManifest: manifest == nil
+      ? [] : Set(names).subtracting(listed.keys))
 }
 
 /// The block of consecutive ports that a place has under a name, claimed on first
@@ -117,7 +133,28 @@ public func namedPorts(
   _ name: String, count: Int, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
 ) throws(PortPickerError) -> [Int] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  let place = try Place(at: place)
+  let name = try portName(name)
+  let ports = 1...Int(UInt16.max)
+  guard ports.contains(count) else {
+    throw PortPickerError(
+      .invalidArgument,
+      "the count is \(count); expected a number from 1 to 65535")
+  }
+  let manifest = try Manifest.read(at: place.path)
+  let entry = manifest?.entries.first { $0.name == name.text }
+  if let listed = entry?.count, listed != count {
+    throw PortPickerError(
+      .invalidArgument,
+      "the count of '\(name)' is \(count), but the manifest of "
+        + "'\(printable(place.path))' has count=\(listed); change one of them")
+  }
+  let request = ClaimRequest(
+    name, count: count, preferring: entry?.preferredPort(at: place))
+  return try claim(
+    [request], at: place, options, named: [name],
+    notInManifest: manifest != nil && entry == nil ? [name] : []
+  ).flatMap(\.ports)
 }
 
 /// The ports of every name in a manifest: those that are missing are claimed, all of
@@ -133,7 +170,15 @@ public func namedPorts(
   of manifest: Manifest, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
 ) throws(PortPickerError) -> [NamedPort] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  try manifest.validate()
+  let place = try Place(at: place)
+  let names = try manifest.entries.map { entry throws(PortPickerError) in
+    try portName(entry.name)
+  }
+  let listed = manifest.requests(at: place)
+  return try claim(
+    names.map { listed[$0] ?? ClaimRequest($0) }, at: place, options,
+    named: names)
 }
 
 /// The named ports that a place has, in ascending order of the names.
@@ -146,7 +191,9 @@ public func namedPorts(
 public func namedPorts(
   at place: String? = nil
 ) throws(PortPickerError) -> [NamedPort] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  let place = try Place.path(ofFormer: place)
+  return try Picker.claims(of: PlacePath(place)).sorted { $0.name < $1.name }
+    .map(NamedPort.init)
 }
 
 /// The named ports of all places of this user on this machine, in ascending order of
@@ -156,7 +203,7 @@ public func namedPorts(
 ///   (``NamedPort/goneSince``).
 /// - Throws: ``PortPickerError``.
 public func namedPortsOfAllPlaces() throws(PortPickerError) -> [NamedPort] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  try Picker.ofThisThread().claimsReport().claims
 }
 
 /// Gives up a named port; it is free for everybody at once.
@@ -170,7 +217,9 @@ public func namedPortsOfAllPlaces() throws(PortPickerError) -> [NamedPort] {
 public func forgetNamedPort(
   _ name: String, at place: String? = nil
 ) throws(PortPickerError) -> Bool {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  let name = try portName(name)
+  let place = try Place.path(ofFormer: place)
+  return try !Picker.ofThisThread().forget(name, at: PlacePath(place)).isEmpty
 }
 
 /// Gives up all named ports of a place.
@@ -182,5 +231,62 @@ public func forgetNamedPort(
 public func forgetNamedPorts(
   at place: String? = nil
 ) throws(PortPickerError) -> [NamedPort] {
-  throw PortPickerError(.systemFailure, "named ports are not available")
+  let place = try Place.path(ofFormer: place)
+  return try Picker.ofThisThread().forget(nil, at: PlacePath(place))
+    .sorted { $0.name < $1.name }.map(NamedPort.init)
+}
+
+// MARK: - Names and requests
+
+/// Claims names.
+///
+/// - Parameters:
+///   - requests: The names; none twice.
+///   - place: The place.
+///   - options: How to claim.
+///   - names: The names in the order in which to return them.
+///   - unlisted: Names that the manifest lacks.
+/// - Returns: One element for each of `names`.
+/// - Throws: ``PortPickerError``.
+private func claim(
+  _ requests: [ClaimRequest], at place: Place, _ options: NamedPortOptions,
+  named names: [PortName], notInManifest unlisted: Set<PortName> = []
+) throws(PortPickerError) -> [NamedPort] {
+  let claims = try Picker.ofThisThread().claim(
+    requests, at: PlacePath(place.path), options, notInManifest: unlisted)
+  return names.compactMap { name in
+    claims.first { $0.name == name }.map(NamedPort.init)
+  }
+}
+
+private func portName(_ text: String) throws(PortPickerError) -> PortName {
+  guard let name = PortName(text) else {
+    throw PortPickerError(
+      .invalidArgument,
+      "the name is '\(printable(text))'; expected \(PortName.rule)")
+  }
+  return name
+}
+
+private func distinct(_ names: [PortName]) -> [PortName] {
+  var seen: Set<PortName> = []
+  return names.filter { seen.insert($0).inserted }
+}
+
+extension Manifest {
+  /// What the entries request in a place, by name.
+  fileprivate func requests(at place: Place) -> [PortName: ClaimRequest] {
+    entries.reduce(into: [:]) { requests, entry in
+      guard let name = PortName(entry.name) else { return }
+      requests[name] = ClaimRequest(
+        name, count: entry.count, preferring: entry.preferredPort(at: place))
+    }
+  }
+}
+
+extension Manifest.Entry {
+  /// The preferred port, which only a main checkout gets.
+  fileprivate func preferredPort(at place: Place) -> UInt16? {
+    place.isMainCheckout ? preferredPort.flatMap { UInt16(exactly: $0) } : nil
+  }
 }

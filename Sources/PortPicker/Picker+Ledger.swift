@@ -96,13 +96,14 @@ extension Picker {
       ? "no port is left" : "fewer than \(request.count) ports are left"
     if request.isContiguous, request.count > 1 { text += " in a row" }
     text +=
-      ": of the \(usage.ports) ports of the pool \(pool.summary), " + usage.summary
+      ": of the \(usage.ports) ports of the pool \(pool.summary), "
+      + usage.summary
     return PortPickerError(
       .poolExhausted,
       text + "; end processes that hold ports, or use a larger pool")
   }
 
-  private func warnOfOverlap(_ pool: PortPool) {
+  func warnOfOverlap(_ pool: PortPool) {
     let shared = pool.intersection(conditions.kernel.handedOut)
     if shared.isEmpty { return }
     Warnings.issueOnce(
@@ -147,9 +148,10 @@ extension Picker {
         } else {
           try LedgerLocation(ofUser: effectiveUserID(), context: context)
         }
-      return Ledger(at: location, context: context) {
-        Warnings.issue($0.description)
-      }
+      return Ledger(
+        at: location, context: context,
+        claims: { () throws(ClaimsError) in try Picker.claimedPorts() },
+        warn: { Warnings.issue($0.description) })
     }
   }
 }
@@ -161,15 +163,18 @@ func convertingErrors<Result>(
   do throws(LeasingError) {
     return try body()
   } catch {
+    throw PortPickerError(
+      PortPickerError.code(of: error), error.description, error.errno)
+  }
+}
+
+extension PortPickerError {
+  static func code(of error: LeasingError) -> Code {
     switch error {
-    case .ledger(.relativePath, _):
-      throw PortPickerError(.invalidArgument, error.description)
-    case .ledger:
-      throw PortPickerError(.ledgerUnusable, error.description, error.errno)
-    case .probe, .asker:
-      throw PortPickerError(.systemFailure, error.description, error.errno)
-    case .outOfTime:
-      throw PortPickerError(.timedOut, error.description)
+    case .ledger(.relativePath, _): .invalidArgument
+    case .ledger: .ledgerUnusable
+    case .probe, .asker: .systemFailure
+    case .outOfTime: .timedOut
     }
   }
 }

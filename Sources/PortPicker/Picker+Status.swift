@@ -47,8 +47,7 @@ extension Picker {
     return PortSourceStatus(
       origin: .server(address: client.address.text, version: status.version),
       pool: status.pool.map { Int($0.lowerBound)...Int($0.upperBound) },
-      leases: status.leases.portLeases(commandLines),
-      claimedCount: 0,
+      leases: status.leases.portLeases(commandLines), claimedCount: 0,
       inUseCount: status.statistics["ports-in-use"] ?? 0,
       statistics: status.statistics)
   }
@@ -116,8 +115,9 @@ extension Picker {
   private func ledgerStatus(
     _ pool: PortPool, _ timeout: Duration
   ) throws(PortPickerError) -> PortSourceStatus {
-    let leases = try ledgerContents(timeout).leases
-    let leased = Set(leases.map(\.port))
+    let contents = try ledgerContents(timeout)
+    let leases = contents.leases
+    let taken = Set(leases.map(\.port)).union(contents.claimed)
     let used: Set<UInt16>
     do {
       used = Set(try SocketTable.sockets(onPorts: nil).map(\.port))
@@ -126,13 +126,13 @@ extension Picker {
         .systemFailure,
         "cannot find out which ports are in use: \(error); mount /proc", error)
     }
-    let inUse = PortPool(used.subtracting(leased).map { $0...$0 })
+    let inUse = PortPool(used.subtracting(taken).map { $0...$0 })
       .intersection(pool)
+    let claimed = PortPool(contents.claimed.map { $0...$0 }).intersection(pool)
     return PortSourceStatus(
       origin: .ledger(path: try openLedger().location.path),
       pool: pool.ranges.map { Int($0.lowerBound)...Int($0.upperBound) },
-      leases: portLeases(leases),
-      claimedCount: 0,
+      leases: portLeases(leases), claimedCount: claimed.count,
       inUseCount: inUse.count, statistics: [:])
   }
 }

@@ -73,6 +73,38 @@ package struct File: ~Copyable, Sendable {
     return done
   }
 
+  /// Reads bytes at an offset.
+  ///
+  /// - Returns: The bytes; fewer only at the end of the file.
+  /// - Throws: The error of pread(2).
+  package func read(at offset: Int, count: Int) throws(Errno) -> [UInt8] {
+    var failure: Errno?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, done in
+      do throws(Errno) {
+        done = try read(
+          at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    return bytes
+  }
+
+  /// Writes all of the bytes at an offset; see
+  /// ``write(_:at:)-(UnsafeRawBufferPointer,_)``.
+  package func write(_ bytes: [UInt8], at offset: Int) throws(Errno) {
+    var failure: Errno?
+    bytes.withUnsafeBytes { buffer in
+      do throws(Errno) {
+        try write(buffer, at: offset)
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+  }
+
   /// Writes all of the bytes at an offset.
   ///
   /// - Throws: The error of pwrite(2), after which some of the bytes may be written;

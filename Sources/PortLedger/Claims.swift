@@ -65,8 +65,8 @@ extension Claims {
   /// Gives up claims of a place.
   ///
   /// - Parameters:
-  ///   - place: The place.
   ///   - name: The name; `nil` for all.
+  ///   - place: The place.
   ///   - ledger: Mirrors the claims.
   ///   - deadline: How long to wait for locks.
   ///   - note: Called with what the user should know.

@@ -195,7 +195,11 @@ struct LedgerStore: Sendable {
 
   /// Starts a ledger in a locked file.
   ///
-  /// - Parameter boot: The boot that its content belongs to, if that is known.
+  /// - Parameters:
+  ///   - file: The file.
+  ///   - boot: The boot that its content belongs to, if that is known.
+  /// - Returns: The header.
+  /// - Throws: Why it cannot be written.
   private func begin(
     _ file: LedgerFile, after boot: UInt64? = nil
   ) throws(LeasingError) -> LedgerHeader {

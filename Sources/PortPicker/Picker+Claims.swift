@@ -278,7 +278,7 @@ extension Picker {
       return "'\(claim.name)' \(owner) has \(it) (\(remedy) --at "
         + "'\(claim.place.text)')"
     case .unreadable(let line):
-      return "line \(line) of the claims file, which cannot be read, may stand for "
+      return "line \(line) of the claims file, which is invalid, may stand for "
         + it
     case .claimedElsewhere: return "another claims file has \(it)"
     case .leased(let port, let lease):

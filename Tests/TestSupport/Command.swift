@@ -39,6 +39,8 @@ package struct Command: Sendable {
     for name in [
       "PORTSERVER_ADDRESS", "PORTPICKER_REQUIRE_SERVER", "PORTPICKER_LEDGER",
     ] { merged[name] = nil }
+    // Named ports of this host's user are none of the tests'.
+    merged["PORTPICKER_CLAIMS"] = "/nonexistent/claims"
     for (name, value) in environment { merged[name] = value }
     return try RunningCommand(path, arguments, merged)
   }

@@ -34,8 +34,8 @@ package struct ClaimRequest: Hashable, Sendable {
 package struct ClaimContext<Host: LeaseConditions<Errno>> {
   /// The ports to choose from.
   package let pool: PortPool
-  /// This process, to which the ports are leased until they are claimed.
-  package let claimer: ProcessIdentity
+  /// Probes ports, checks holders, and knows this process, to which the ports are
+  /// leased until they are claimed.
   package let host: Host
   /// For looking at places.
   package let threads: WaitingThreads
@@ -43,11 +43,9 @@ package struct ClaimContext<Host: LeaseConditions<Errno>> {
   package let deadline: Deadline
 
   package init(
-    pool: PortPool, claimer: ProcessIdentity, host: Host,
-    threads: WaitingThreads, deadline: Deadline
+    pool: PortPool, host: Host, threads: WaitingThreads, deadline: Deadline
   ) {
     self.pool = pool
-    self.claimer = claimer
     self.host = host
     self.threads = threads
     self.deadline = deadline

@@ -22,8 +22,7 @@ extension Claims {
     _ requests: [ClaimRequest], at place: PlacePath,
     in ledger: () throws(Failure) -> Ledger
   ) throws(ClaimsError) -> [Claim]? {
-    let claims = try claims(of: place)
-    guard let known = try Self.select(requests, from: claims),
+    guard let known = try existing(requests, at: place),
       known.allSatisfy({ $0.goneSince == nil }),
       let ledger = try? ledger(), ledger.hasClaimed(known.map(\.ports))
     else { return nil }
@@ -46,7 +45,7 @@ extension Claims {
     _ context: ClaimContext<some LeaseConditions<Errno>>,
     note: (ClaimNote) -> Void
   ) throws(ClaimsError) -> [Claim] {
-    let known = try Self.select(requests, from: claims(of: place))
+    let known = try existing(requests, at: place)
     do throws(ClaimsError) {
       let gone =
         known == nil ? try listAndPresences(context.threads).1 : [:]
@@ -63,6 +62,16 @@ extension Claims {
       note(.notMirrored(error))
       return known
     }
+  }
+
+  /// The claims of a place under some names, whether or not a ledger mirrors them.
+  ///
+  /// - Returns: One claim for each request, in the same order; `nil` if one is missing.
+  /// - Throws: `ClaimsError.file`, `otherCount`.
+  package func existing(
+    _ requests: [ClaimRequest], at place: PlacePath
+  ) throws(ClaimsError) -> [Claim]? {
+    try Self.select(requests, from: claims(of: place))
   }
 
   /// The claims for requests; `nil` if one is missing.
@@ -118,8 +127,8 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   let context: ClaimContext<Host>
   /// What was seen of the places, before the lock was taken.
   let gone: [PlacePath: Presence]
-  /// The lease of the ports that are to be claimed.
-  private let lease: Lease
+  /// The lease of the ports that are to be claimed, once there are any.
+  private var lease: Lease?
   /// The ports that are leased or claimed, for names that are not in the file yet.
   private var taken: [UInt16] = []
   private var isChanged = false
@@ -134,9 +143,6 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     self.ledger = ledger
     self.context = context
     self.gone = gone
-    lease = Lease(
-      holder: context.claimer, user: mark.user, leasedAt: nanosecondsSinceBoot()
-    )
   }
 
   mutating func run(
@@ -153,10 +159,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
       }
     }
     let original = list.ports
-    let leases = try leasing { () throws(LeasingError) in
-      try ledger.reconcile(
-        ClaimedPorts(mark: mark, ports: original), deadline: context.deadline)
-    }
+    let leases = try reconcile(original, context.deadline)
     do throws(ClaimsError) {
       for request in requests
       where list.claim(of: request.name, at: place) == nil {
@@ -245,11 +248,39 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     case exhausted(PoolUsage)
   }
 
+  private mutating func makeLease() throws(ClaimsError) -> Lease {
+    if let lease { return lease }
+    do throws(Errno) {
+      let new = Lease(
+        holder: try context.host.asker(), user: mark.user,
+        leasedAt: nanosecondsSinceBoot())
+      lease = new
+      return new
+    } catch {
+      throw .leasing(.asker(error))
+    }
+  }
+
+  /// Makes the ledger agree with the ports of a claims file.
+  ///
+  /// - Returns: The ports that are leased to living processes, and the leases.
+  @discardableResult
+  private func reconcile(
+    _ ports: PortPool, _ deadline: Deadline
+  ) throws(ClaimsError) -> [UInt16: Lease] {
+    try leasing { () throws(LeasingError) in
+      try ledger.reconcile(
+        ClaimedPorts(mark: mark, ports: ports),
+        isAlive: context.host.isAlive, deadline: deadline)
+    }
+  }
+
   /// Leases consecutive ports to this process.
   private mutating func search(
     _ pool: PortPool, _ count: Int, after start: UInt16
   ) throws(ClaimsError) -> SearchResult {
     if pool.isEmpty { return .exhausted(PoolUsage(ports: 0)) }
+    let lease = try makeLease()
     let request = LeaseRequest(
       pool: pool, holder: lease.holder, user: lease.user, count: count,
       isContiguous: count > 1, start: start)
@@ -291,7 +322,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
         let lease = try leasing { () throws(LeasingError) in
           try ledger.lease(of: port, deadline: context.deadline)
         }
-        if let lease, lease.holder.isAlive {
+        if let lease, context.host.isAlive(lease.holder) {
           return .leased(port: port, lease)
         }
       }
@@ -336,25 +367,19 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
         list.remove(at: claim.place) { $0 == claim.name }
         notes.append(.handedOut(claim))
       }
-      try mirrorAgain()
+      // Ports of places that are gone may not have been needed.
+      try reconcile(list.ports, context.deadline)
       return ports
     }
     throw .exhausted(
       usage, request.name, count: request.newCount, pool: context.pool)
   }
 
-  /// Records the ports of places that are gone again, if they were not needed.
-  private func mirrorAgain() throws(ClaimsError) {
-    _ = try leasing { () throws(LeasingError) in
-      try ledger.reconcile(
-        ClaimedPorts(mark: mark, ports: list.ports), deadline: context.deadline)
-    }
-  }
-
   // MARK: The end
 
   /// Turns the leases into claimed ports.
   private func convert() throws(ClaimsError) {
+    guard let lease else { return }
     let isClaimed = try leasing { () throws(LeasingError) in
       try ledger.claim(
         taken, leased: lease, as: mark, deadline: context.deadline)
@@ -369,9 +394,10 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   private func withdraw(to ports: PortPool) {
     // The deadline may have passed.
     let deadline = max(context.deadline, Deadline(after: .milliseconds(100)))
-    try? ledger.withdraw(taken, leased: lease, deadline: deadline)
-    _ = try? ledger.reconcile(
-      ClaimedPorts(mark: mark, ports: ports), deadline: deadline)
+    if let lease {
+      try? ledger.withdraw(taken, leased: lease, deadline: deadline)
+    }
+    _ = try? reconcile(ports, deadline)
   }
 
   private func leasing<Result>(

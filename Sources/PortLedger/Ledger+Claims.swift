@@ -44,15 +44,17 @@ extension Ledger {
   ///
   /// - Parameters:
   ///   - claims: The ports of the file.
+  ///   - isAlive: Whether a holder is alive.
   ///   - deadline: How long to wait for the lock.
   /// - Returns: The ports that are leased, and the leases.
   /// - Throws: `LeasingError.ledger`.
   package func reconcile(
-    _ claims: ClaimedPorts, deadline: Deadline
+    _ claims: ClaimedPorts, isAlive: (ProcessIdentity) -> Bool,
+    deadline: Deadline
   ) throws(LeasingError) -> [UInt16: Lease] {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
-        try file.mirror(claims, removingOthers: true)
+        try file.mirror(claims, removingOthers: true, isAlive: isAlive)
       }
     }
   }
@@ -140,10 +142,12 @@ extension LedgerFile {
   ///   - claims: The ports of the file.
   ///   - removingOthers: Whether other ports that are recorded as claimed in the file
   ///     become vacant.
+  ///   - isAlive: Whether a holder is alive.
   /// - Returns: The ports that are leased, and the leases.
   /// - Throws: The error of a read or write; some records may be changed then.
   func mirror(
-    _ claims: ClaimedPorts, removingOthers: Bool = false
+    _ claims: ClaimedPorts, removingOthers: Bool = false,
+    isAlive: (ProcessIdentity) -> Bool = \.isAlive
   ) throws(Errno) -> [UInt16: Lease] {
     var wanted = PortBits(count: Int(UInt16.max) + 1)
     for range in claims.ports.ranges {
@@ -163,7 +167,7 @@ extension LedgerFile {
         case .claimed(let other):
           return other.file == mark.file && other != mark
             ? words(of: mark, for: port) : nil
-        case .lease(let lease) where lease.holder.isAlive:
+        case .lease(let lease) where isAlive(lease.holder):
           leases[port] = lease
           return nil
         case .vacant, .lease, .damaged: return words(of: mark, for: port)

@@ -66,9 +66,20 @@ extension Picker {
       }
     }
     warnOfOverlap(pool)
-    let ledger = try openLedger()
+    let ledger: Ledger
+    do throws(PortPickerError) {
+      ledger = try openLedger()
+    } catch {
+      // They are the place's, whatever is wrong with the ledger.
+      let existing = try convertingErrors { () throws(ClaimsError) in
+        try claims.existing(requests, at: place)
+      }
+      guard let existing else { throw error }
+      Warnings.issue(Self.notMirrored(place, "\(error)"))
+      return existing
+    }
     let context = ClaimContext(
-      pool: pool, claimer: try Self.claimer(),
+      pool: pool,
       host: HostConditions(keepingSocketsFor: .none, in: network),
       threads: threads, deadline: Deadline(after: options.timeout))
     return try convertingErrors { () throws(ClaimsError) in
@@ -94,7 +105,13 @@ extension Picker {
 
   /// The ports that a new ledger records as claimed; `nil` if there is no file.
   static func claimedPorts() throws(ClaimsError) -> ClaimedPorts? {
-    try locateClaims().ports()
+    do throws(ClaimsError) {
+      return try locateClaims().ports()
+    } catch {
+      // Without a home, a user has no claims.
+      if case .file(.noHome, _) = error { return nil }
+      throw error
+    }
   }
 
   /// Gives up the ports of a name, or of all names, in a place.
@@ -113,11 +130,6 @@ extension Picker {
         issue($0, at: place)
       }
     }
-  }
-
-  /// This process, which has ports until they are claimed.
-  private static func claimer() throws(PortPickerError) -> ProcessIdentity {
-    try Holder(nil).identity.get()
   }
 
   /// Reads the claims file, without a lock, and looks which places exist.
@@ -229,8 +241,7 @@ extension Picker {
           + "given it before it was claimed; end that process, or claim another port "
           + "(portpicker forget \(claim.name))")
     case .notMirrored(let error):
-      Warnings.issue(
-        "a process may be leased a named port of '\(place.text)': \(error)")
+      Warnings.issue(Self.notMirrored(place, "\(error)"))
     case .notReleased(let error):
       Warnings.issue(
         "the ports are not free until the next name is claimed: \(error)")
@@ -239,6 +250,12 @@ extension Picker {
       Warnings.issue(
         "the change to '\(path)' may not survive a power failure: \(error)")
     }
+  }
+
+  private static func notMirrored(_ place: PlacePath, _ reason: String)
+    -> String
+  {
+    "a process may be leased a named port of '\(place.text)': \(reason)"
   }
 
   private func warnOfUnlisted(_ claim: Claim) {

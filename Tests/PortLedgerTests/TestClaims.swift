@@ -65,7 +65,7 @@ final class TestClaims {
       return known
     }
     let context = ClaimContext(
-      pool: pool, claimer: try .current(), host: host, threads: threads,
+      pool: pool, host: host, threads: threads,
       deadline: Deadline(after: timeout))
     return try claims.claim(requests, at: place, in: ledger, context) {
       notes.add($0)

@@ -149,6 +149,13 @@ package struct LeaseTable {
       for port in row { move(port, to: .leased(lease)) }
       return Outcome(ports: row, portsChecked: budget.probes)
     }
+    if count == 1 {
+      // The usual case: there is nothing to undo.
+      let port = try findPort(on: ports, &budget)
+      if let port { move(port, to: .leased(lease)) }
+      return Outcome(
+        ports: port.map { [$0] } ?? [], portsChecked: budget.probes)
+    }
     var found: [UInt16] = []
     var doubted: [UInt16] = []
     do throws(Failure) {

@@ -6,25 +6,28 @@ import SystemPackage
 /// It is one object for as long as it is registered.
 final class KnownProcess {
   private var process: ProcessHandle
+  let identity: ProcessIdentity
+  /// What turns readable when it ends; `nil` if it has no pidfd.
+  private(set) var raw: FileDescriptor?
   /// Its pids in the pid namespaces that it is in; they never change.
   private var namespacePIDs: [Int32]?
 
   init(_ process: consuming ProcessHandle) {
+    // Every request needs these two. Copies of them need no check that nothing
+    // changes the handle at the same time.
+    identity = process.identity
+    raw = process.raw
     self.process = process
   }
 
-  var identity: ProcessIdentity { process.identity }
-
   var pid: Int32 { identity.pid }
-
-  /// What turns readable when it ends; `nil` if it has no pidfd.
-  var raw: FileDescriptor? { process.raw }
 
   var hasEnded: Bool { process.hasEnded }
 
   /// Closes the pidfd: from now on the process is checked in turn.
   func closeDescriptor() {
     process.closeDescriptor()
+    raw = nil
   }
 
   /// The process's pid in every pid namespace that it is in, from this server's

@@ -13,7 +13,15 @@
 static int bind_and_close(int type, uint16_t port) {
   int socket_ = socket(AF_INET6, type | SOCK_CLOEXEC, 0);
   if (socket_ < 0) return 0;
-  // That an IPv6 socket takes IPv4 too is the kernel's default.
+  // An IPv6 socket that refuses IPv4 would miss every IPv4 socket on the port, and
+  // net.ipv6.bindv6only can make that the default at any time.
+  int only_ipv6 = 0;
+  socklen_t size = sizeof only_ipv6;
+  getsockopt(socket_, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, &size);
+  if (only_ipv6) {
+    only_ipv6 = 0;
+    setsockopt(socket_, IPPROTO_IPV6, IPV6_V6ONLY, &only_ipv6, size);
+  }
   struct sockaddr_in6 address = {.sin6_family = AF_INET6,
                                  .sin6_port = htons(port)};
   int result = bind(socket_, (struct sockaddr *)&address, sizeof address);

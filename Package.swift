@@ -99,7 +99,8 @@ let package = Package(
     .testTarget(
       name: "PortLedgerTests",
       dependencies: [
-        "HostSystem", "PortLeasing", "PortLedger", "TestSupport",
+        "CTestSupport", "HostSystem", "PortLeasing", "PortLedger",
+        "TestSupport",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(

@@ -132,6 +132,10 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   /// The ports that are leased or claimed, for names that are not in the file yet.
   private var taken: [UInt16] = []
   private var isChanged = false
+  /// Whether claims of places that are gone were removed.
+  private var hasReclaimed = false
+  /// Ports of places that are gone, but not free.
+  private var rejected: Set<UInt16> = []
 
   init(
     list: ClaimList, file: ClaimsFile, mark: ClaimMark, ledger: Ledger,
@@ -159,7 +163,8 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
       }
     }
     let original = list.ports
-    let leases = try reconcile(original, context.deadline)
+    let conflicts = try reconcile(original, context.deadline)
+    rejected = conflicts.foreign.union(conflicts.leases.keys)
     do throws(ClaimsError) {
       for request in requests
       where list.claim(of: request.name, at: place) == nil {
@@ -171,14 +176,17 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
           notes.append(.mayNotLast(path: file.path, error))
         }
       }
+      // The rest of a block that was not needed is free now. If that cannot be recorded,
+      // the next claim does it.
+      if hasReclaimed { _ = try? reconcile(list.ports, context.deadline) }
     } catch {
       if isMissing { withdraw(to: original) }
       throw error
     }
     let claims = requests.compactMap { list.claim(of: $0.name, at: place) }
     for claim in claims {
-      if let port = claim.ports.first(where: { leases[$0] != nil }),
-        let lease = leases[port]
+      if let port = claim.ports.first(where: { conflicts.leases[$0] != nil }),
+        let lease = conflicts.leases[port]
       {
         notes.append(.leased(claim, port: port, lease))
       }
@@ -263,11 +271,11 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
 
   /// Makes the ledger agree with the ports of a claims file.
   ///
-  /// - Returns: The ports that are leased to living processes, and the leases.
+  /// - Returns: Ports that others have.
   @discardableResult
   private func reconcile(
     _ ports: PortPool, _ deadline: Deadline
-  ) throws(ClaimsError) -> [UInt16: Lease] {
+  ) throws(ClaimsError) -> MirrorConflicts {
     try leasing { () throws(LeasingError) in
       try ledger.reconcile(
         ClaimedPorts(mark: mark, ports: ports),
@@ -275,15 +283,15 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     }
   }
 
-  /// Leases consecutive ports to this process.
+  /// Leases ports to this process, consecutive ones unless told otherwise.
   private mutating func search(
-    _ pool: PortPool, _ count: Int, after start: UInt16
+    _ pool: PortPool, _ count: Int, after start: UInt16, inARow: Bool = true
   ) throws(ClaimsError) -> SearchResult {
     if pool.isEmpty { return .exhausted(PoolUsage(ports: 0)) }
     let lease = try makeLease()
     let request = LeaseRequest(
       pool: pool, holder: lease.holder, user: lease.user, count: count,
-      isContiguous: count > 1, start: start)
+      isContiguous: inARow && count > 1, start: start)
     let outcome = try leasing { () throws(LeasingError) in
       try ledger.lease(
         request, under: context.host, now: lease.leasedAt,
@@ -293,7 +301,7 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     case .exhausted(let usage): return .exhausted(usage)
     case .leased(let ports):
       taken += ports
-      guard let first = ports.first, let last = ports.last, first <= last else {
+      guard let first = ports.min(), let last = ports.max() else {
         return .exhausted(PoolUsage(ports: pool.count))
       }
       return .found(first...last)
@@ -330,8 +338,9 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
     return usage.denied > 0 ? .denied : .inUse
   }
 
-  /// Leases ports of places that are gone to this process, those of the longest gone
-  /// first.
+  /// Finds ports of places that are gone, those of the longest gone first.
+  ///
+  /// Their records stay as they are, because they are claimed before and after.
   private mutating func reclaim(
     _ request: ClaimRequest, _ usage: PoolUsage, _ notes: inout [ClaimNote]
   ) throws(ClaimsError) -> ClosedRange<UInt16> {
@@ -341,38 +350,53 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
         ($0.goneSince ?? 0, $0.ports.lowerBound)
           < ($1.goneSince ?? 0, $1.ports.lowerBound)
       }
-    // What others have, and names of this request.
-    var released: [Claim] = []
+    var given: [Claim] = []
     for claim in candidates
     where Presence(ofDirectory: claim.place.text) == .gone {
       if context.deadline.hasPassed { break }
-      let others = list.portsExcept(released + [claim])
-      let window = context.pool.subtracting(others)
-        .intersection(
-          PortPool([claim.ports.widened(by: request.newCount - 1)]))
-      released.append(claim)
-      guard
-        window.ranges.contains(where: { $0.count >= request.newCount })
-      else { continue }
-      try leasing { () throws(LeasingError) in
-        try ledger.unclaim(
-          window.ranges.joined(), of: mark, deadline: context.deadline)
+      given.append(claim)
+      let available = context.pool.subtracting(list.portsExcept(given))
+      for ports in available.rows(of: request.newCount, touching: claim.ports) {
+        guard try take(ports, claimed: PortPool(given.map(\.ports))) else {
+          continue
+        }
+        for claim in given where claim.ports.overlaps(ports) {
+          list.remove(at: claim.place) { $0 == claim.name }
+          notes.append(.handedOut(claim))
+          hasReclaimed = true
+        }
+        return ports
       }
-      let start = (window.ranges.first?.lowerBound ?? 1) - 1
-      guard
-        case .found(let ports) = try search(
-          window, request.newCount, after: start)
-      else { continue }
-      for claim in released where claim.ports.overlaps(ports) {
-        list.remove(at: claim.place) { $0 == claim.name }
-        notes.append(.handedOut(claim))
-      }
-      // Ports of places that are gone may not have been needed.
-      try reconcile(list.ports, context.deadline)
-      return ports
     }
     throw .exhausted(
       usage, request.name, count: request.newCount, pool: context.pool)
+  }
+
+  /// Takes ports, of which some are claimed by places that are gone, if all of them
+  /// are free.
+  private mutating func take(
+    _ ports: ClosedRange<UInt16>, claimed: PortPool
+  ) throws(ClaimsError) -> Bool {
+    let wanted = PortPool([ports])
+    for port in wanted.intersection(claimed).ranges.joined() {
+      if rejected.contains(port) { return false }
+      do throws(Errno) {
+        switch try context.host.status(of: port) {
+        case .free, .lingering: continue
+        case .inUse, .denied, nil: break
+        }
+      } catch {
+        throw .leasing(.probe(port, error))
+      }
+      rejected.insert(port)
+      return false
+    }
+    let vacant = wanted.subtracting(claimed)
+    if vacant.isEmpty { return true }
+    if case .found = try search(vacant, vacant.count, after: 0, inARow: false) {
+      return true
+    }
+    return false
   }
 
   // MARK: The end
@@ -411,11 +435,16 @@ private struct ClaimAttempt<Host: LeaseConditions<Errno>> {
   }
 }
 
-extension ClosedRange<UInt16> {
-  /// The range and so many numbers on each side of it, as far as there are any.
-  fileprivate func widened(by count: Int) -> ClosedRange<UInt16> {
-    UInt16(
-      Swift.max(Int(lowerBound) - count, 1))...UInt16(
-        Swift.min(Int(upperBound) + count, Int(UInt16.max)))
+extension PortPool {
+  /// The rows of consecutive ports of a length that have a port in a range.
+  fileprivate func rows(
+    of count: Int, touching ports: ClosedRange<UInt16>
+  ) -> [ClosedRange<UInt16>] {
+    ranges.flatMap { range -> [ClosedRange<UInt16>] in
+      let lower = max(Int(range.lowerBound), Int(ports.lowerBound) - count + 1)
+      let upper = min(Int(range.upperBound) - count + 1, Int(ports.upperBound))
+      if lower > upper { return [] }
+      return (lower...upper).map { UInt16($0)...UInt16($0 + count - 1) }
+    }
   }
 }

@@ -15,6 +15,16 @@ package struct ClaimedPorts: Hashable, Sendable {
   }
 }
 
+/// Claimed ports that a ledger cannot record as such, because others have them.
+package struct MirrorConflicts: Hashable, Sendable {
+  /// Those that are leased to living processes, and their leases.
+  package var leases: [UInt16: Lease] = [:]
+  /// Those that belong to another claims file.
+  package var foreign: Set<UInt16> = []
+
+  package init() {}
+}
+
 /// Reads the claims that a new ledger begins with; `nil` if there is no file.
 package typealias ClaimSource =
   @Sendable () throws(ClaimsError) -> ClaimedPorts?
@@ -46,12 +56,12 @@ extension Ledger {
   ///   - claims: The ports of the file.
   ///   - isAlive: Whether a holder is alive.
   ///   - deadline: How long to wait for the lock.
-  /// - Returns: The ports that are leased, and the leases.
+  /// - Returns: Ports that others have.
   /// - Throws: `LeasingError.ledger`.
   package func reconcile(
     _ claims: ClaimedPorts, isAlive: (ProcessIdentity) -> Bool,
     deadline: Deadline
-  ) throws(LeasingError) -> [UInt16: Lease] {
+  ) throws(LeasingError) -> MirrorConflicts {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
         try file.mirror(claims, removingOthers: true, isAlive: isAlive)
@@ -143,17 +153,17 @@ extension LedgerFile {
   ///   - removingOthers: Whether other ports that are recorded as claimed in the file
   ///     become vacant.
   ///   - isAlive: Whether a holder is alive.
-  /// - Returns: The ports that are leased, and the leases.
+  /// - Returns: Ports that others have.
   /// - Throws: The error of a read or write; some records may be changed then.
   func mirror(
     _ claims: ClaimedPorts, removingOthers: Bool = false,
     isAlive: (ProcessIdentity) -> Bool = \.isAlive
-  ) throws(Errno) -> [UInt16: Lease] {
+  ) throws(Errno) -> MirrorConflicts {
     var wanted = PortBits(count: Int(UInt16.max) + 1)
     for range in claims.ports.ranges {
       for port in range { wanted[Int(port)] = true }
     }
-    var leases: [UInt16: Lease] = [:]
+    var conflicts = MirrorConflicts()
     let mark = claims.mark
     let ports =
       removingOthers
@@ -164,17 +174,19 @@ extension LedgerFile {
           return record.isClaimed(in: mark.file) ? .zero : nil
         }
         switch record {
+        case .claimed(let other) where other.file != mark.file:
+          conflicts.foreign.insert(port)
+          return nil
         case .claimed(let other):
-          return other.file == mark.file && other != mark
-            ? words(of: mark, for: port) : nil
+          return other == mark ? nil : words(of: mark, for: port)
         case .lease(let lease) where isAlive(lease.holder):
-          leases[port] = lease
+          conflicts.leases[port] = lease
           return nil
         case .vacant, .lease, .damaged: return words(of: mark, for: port)
         }
       }
     }
-    return leases
+    return conflicts
   }
 }
 

@@ -56,15 +56,8 @@ extension Picker {
     }
     if let known { return known }
     let pool = named ?? ClaimPool.ports(on: conditions.kernel)
-    for request in requests {
-      let count = request.count ?? 1
-      if count > pool.count {
-        throw PortPickerError(
-          .invalidArgument,
-          "the count of '\(request.name)' is \(count), but the pool "
-            + "\(pool.summary) has only \(pool.count) ports")
-      }
-    }
+    try Self.checkCounts(
+      of: requests, without: Self.claims(of: place).map(\.name), pool)
     warnOfOverlap(pool)
     let ledger: Ledger
     do throws(PortPickerError) {
@@ -90,6 +83,20 @@ extension Picker {
           issue(note, at: place)
         }
       }
+    }
+  }
+
+  /// Checks whether the pool can have the ports of names that are to be claimed.
+  private static func checkCounts(
+    of requests: [ClaimRequest], without existing: [PortName], _ pool: PortPool
+  ) throws(PortPickerError) {
+    for request in requests where !existing.contains(request.name) {
+      let count = request.count ?? 1
+      if count <= pool.count { continue }
+      throw PortPickerError(
+        .invalidArgument,
+        "the count of '\(request.name)' is \(count), but the pool "
+          + "\(pool.summary) has only \(pool.count) ports")
     }
   }
 

@@ -118,6 +118,12 @@ int cts_enter_network(void) {
   return result;
 }
 
+int cts_mount_memory(const char *path, const char *options) {
+  if (unshare(CLONE_NEWNS) != 0) return -1;
+  if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0) return -1;
+  return mount("none", path, "tmpfs", 0, options);
+}
+
 // Starts a process that has the same pid inside and outside the pid namespace of
 // which the caller is the first process.
 static pid_t start_namesake(void) {

@@ -66,7 +66,7 @@ import Testing
     #expect(
       try test.ledger.reconcile(
         ports, isAlive: { _ in true }, deadline: Deadline(after: .seconds(5)))
-        == [:])
+        == MirrorConflicts())
     try test.claim("a", at: place)
     try test.reopened(
       context: LedgerContext(

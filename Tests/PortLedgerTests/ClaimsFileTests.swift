@@ -123,6 +123,36 @@ import Testing
     try test.expectAgreement()
   }
 
+  @Test func aFullDiskIsAnError() async {
+    await #expect(processExitsWith: .success) { try useFullDisk() }
+  }
+
+  @Test func aReadOnlyDirectoryIsAnError() async {
+    await #expect(processExitsWith: .success) {
+      if getuid() == 0 { try #require(setuid(65534) == 0) }
+      let directory = try TemporaryDirectory()
+      let state = directory.file("state")
+      #expect(mkdir(state, 0o700) == 0)
+      let test = try TestClaims(file: state + "/claims")
+      let place = try test.place("p")
+      let port = try test.claim("a", at: place)
+      let text = try test.text
+      #expect(unlink(state + "/claims.lock") == 0)
+      #expect(chmod(state, 0o500) == 0)
+      defer { chmod(state, 0o700) }
+      for body in [
+        { try test.claim("b", at: place) },
+        { _ = try test.forget("a", at: place) },
+      ] as [() throws -> Void] {
+        expectClaimsError(
+          .file(.system(.permissionDenied), path: state + "/claims.lock"), body)
+      }
+      #expect(try test.claim("a", at: place) == port)
+      #expect(try test.text == text)
+      try test.expectAgreement()
+    }
+  }
+
   @Test(.enabled(if: getuid() == 0, "only root can change owners"))
   func aFileOfAnotherUserIsOnlyRead() throws {
     let port = try test.claim("a", at: place)
@@ -245,4 +275,29 @@ import Testing
     }
     #expect(!FileManager.default.fileExists(atPath: home + "/none"))
   }
+}
+
+/// Claims names in a file system that is full.
+private func useFullDisk() throws {
+  let directory = try TemporaryDirectory()
+  let disk = directory.file("disk")
+  #expect(mkdir(disk, 0o700) == 0)
+  // Without the right to mount, there is nothing to test.
+  guard cts_mount_memory(disk, "size=16k") == 0 else { return }
+  let test = try TestClaims(file: disk + "/claims")
+  let place = try test.place("p")
+  try test.claim("a", at: place)
+  let text = try test.text
+  let filler = try File(creating: disk + "/filler")
+  #expect(throws: Errno.noSpace) {
+    try filler.write([UInt8](repeating: 1, count: 1 << 16), at: 0)
+  }
+  let expected = ClaimsError.file(.system(.noSpace), path: disk + "/claims")
+  #expect(expected.description.contains("make space there"))
+  expectClaimsError(expected) { try test.claim("b", at: place) }
+  #expect(try test.text == text)
+  try test.expectAgreement()
+  try filler.resize(to: 0)
+  try test.claim("b", at: place)
+  try test.expectAgreement()
 }

@@ -76,6 +76,21 @@ import Testing
     }
   }
 
+  /// Also if a new ledger must be given the claim, and the pool is another one.
+  @Test func aClaimDoesNotDependOnThePool() async {
+    await #expect(processExitsWith: .success) {
+      let world = try NamedPortWorld()
+      let place = try world.place("p")
+      let block = try namedPorts(
+        "workers", count: 3, at: place, options: world.options)
+      #expect(unlink(world.directory.file("ledger")) == 0)
+      let other = NamedPortOptions(pool: [1...1])
+      #expect(
+        try namedPorts("workers", count: 3, at: place, options: other) == block)
+      #expect(try portSourceStatus(options: world.pick).claimedCount == 3)
+    }
+  }
+
   @Test func aManifestDecides() async {
     await #expect(processExitsWith: .success) {
       let world = try NamedPortWorld()

@@ -19,6 +19,10 @@ int cts_forbid_pidfd_open(void);
 /// is up. Fails if that is not permitted.
 int cts_enter_network(void);
 
+/// Puts the calling thread into a mount namespace of its own, and mounts a file system
+/// in memory there. Fails if that is not permitted.
+int cts_mount_memory(const char *path, const char *options);
+
 /// Puts the future children of the calling thread into a pid namespace of their own, in
 /// which the first has pid 1. Fails if that is not permitted.
 int cts_enter_pid_namespace(void);

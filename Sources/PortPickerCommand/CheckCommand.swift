@@ -17,18 +17,33 @@ struct CheckCommand: ParsableCommand {
         portpicker check --wait 10 8080                # until it is free
         portpicker check --wait-listening 10 8080      # until a server listens
         portpicker check --wait-listening 10 --while $! 8080
+        portpicker check web                           # the port of a name
+        portpicker check --mine web                    # is it this project's server
 
       With --while, the command stops waiting when the given process ends. With \
       --udp, it waits for UDP sockets that are bound and not connected.
 
+      With --mine, it shows which processes listen, and whose they are. A process is \
+      mine if its current directory, or that of one of its ancestors below the \
+      session's shell, is inside the directory that has the names. If a process \
+      cannot be seen, it is unknown, and not mine. This can err: a server that has \
+      left the directory, and whose parents have ended, is not mine; whatever was \
+      started inside the directory is.
+
       Exit status: 0 if all ports are free or, with --wait-listening, something \
-      listens on all of them; 1 otherwise; 64 if an argument is invalid.
+      listens on all of them or, with --mine, processes of the directory listen on \
+      all of them and no others do; 1 otherwise, and if a name has no port; 64 if an \
+      argument is invalid.
       """)
 
   @Argument(
-    help: "The ports.", completion: leasedPorts,
-    transform: ArgumentText.port)
-  var port: [UInt16]
+    help: "The ports, or names.", completion: leasedPortsAndNames,
+    transform: PortArgument.init(parsing:))
+  var port: [PortArgument]
+
+  @Flag(
+    help: "Check that processes of the directory listen on the ports.")
+  var mine = false
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -63,6 +78,8 @@ struct CheckCommand: ParsableCommand {
       "With --wait-listening, wait for UDP sockets instead of TCP sockets.")
   var udp = false
 
+  @OptionGroup var place: PlaceOption
+
   @OptionGroup var source: SourceOptions
 
   func validate() throws {
@@ -78,28 +95,26 @@ struct CheckCommand: ParsableCommand {
     if json, quiet {
       throw ValidationError("--json and --quiet cannot be combined")
     }
+    if mine, wait != nil {
+      throw ValidationError(
+        "--mine and --wait cannot be combined; use --wait-listening")
+    }
+    if place.directory != nil, !mine, !port.contains(where: \.isName) {
+      throw ValidationError("--at requires a name, or --mine")
+    }
   }
 
   func run() throws {
-    var isWell = true
-    if let waitListening {
-      let transport: TransportProtocol = udp ? .udp : .tcp
-      let (late, end) = try wait(for: waitListening) {
-        port throws(PortPickerError) in try PortUse.isIdle(port, transport)
-      }
-      for port in late {
-        printError("nothing listens on port \(port) \(end)", as: "portpicker")
-      }
-      isWell = late.isEmpty
-    } else if let wait {
-      let (late, end) = try self.wait(for: wait, PortUse.isTaken)
-      for port in late {
-        printError("port \(port) is not free \(end)", as: "portpicker")
-      }
-      isWell = late.isEmpty
+    let ports = try AskedPort.lookUp(port, at: place.directory)
+    let isAsExpected = try waitForPorts(ports)
+    if mine {
+      guard isAsExpected else { throw ExitCode(1) }
+      try checkOwners(of: ports)
+      return
     }
-    let uses = try PortUse.of(port, leases: quiet ? [] : leases())
-    if wait == nil, waitListening == nil { isWell = uses.allSatisfy(\.isFree) }
+    let uses = try PortUse.of(
+      ports.map(\.port), leases: quiet ? [] : leases(of: ports),
+      claims: quiet ? [] : namedPortsOrWarning())
     if json {
       try print(
         JSON.object([("ports", .array(uses.map(\.json)))]).text)
@@ -109,13 +124,43 @@ struct CheckCommand: ParsableCommand {
         PortUse.table(uses).lines(width: terminal?.columns)
           .joined(separator: "\n"))
     }
+    let isWell =
+      wait == nil && waitListening == nil
+      ? uses.allSatisfy(\.isFree) : isAsExpected
     if !isWell { throw ExitCode(1) }
   }
 
+  /// Waits as `--wait` or `--wait-listening` say, and reports the ports that are late.
+  ///
+  /// - Returns: Whether none is.
+  private func waitForPorts(
+    _ ports: [AskedPort]
+  ) throws(PortPickerError) -> Bool {
+    if let waitListening {
+      let transport: TransportProtocol = udp ? .udp : .tcp
+      let (late, end) = try wait(for: waitListening, ports) {
+        port throws(PortPickerError) in try PortUse.isIdle(port, transport)
+      }
+      for port in late {
+        printError("nothing listens on \(port.text) \(end)", as: "portpicker")
+      }
+      return late.isEmpty
+    }
+    guard let wait else { return true }
+    let (late, end) = try self.wait(for: wait, ports, PortUse.isTaken)
+    for port in late {
+      printError("\(port.text) is not free \(end)", as: "portpicker")
+    }
+    return late.isEmpty
+  }
+
   /// The leases of the ports; a warning says if they cannot be read.
-  private func leases() -> [(lease: PortLease, origin: String)] {
+  private func leases(
+    of ports: [AskedPort]
+  ) -> [(lease: PortLease, origin: String)] {
     do throws(PortPickerError) {
-      return try Picker.shared.leases(of: port, source.pickOptions())
+      return try Picker.shared.leases(
+        of: ports.map(\.port), source.pickOptions())
     } catch {
       printError("warning: \(error)", as: "portpicker")
       return []
@@ -128,16 +173,17 @@ struct CheckCommand: ParsableCommand {
   ///
   /// - Returns: The ports that are still wrong, and why the wait ended.
   private func wait(
-    for duration: Duration, _ isWrong: (UInt16) throws(PortPickerError) -> Bool
-  ) throws(PortPickerError) -> (ports: [UInt16], end: String) {
+    for duration: Duration, _ ports: [AskedPort],
+    _ isWrong: (UInt16) throws(PortPickerError) -> Bool
+  ) throws(PortPickerError) -> (ports: [AskedPort], end: String) {
     let deadline = Deadline(after: duration)
     let watch = try ProcessWatch(process)
     var interval = Duration.milliseconds(5)
     while true {
       // Before the ports are checked: the process may end in between.
       let hasEnded = watch.hasEnded
-      var wrong: [UInt16] = []
-      for port in port where try isWrong(port) { wrong.append(port) }
+      var wrong: [AskedPort] = []
+      for port in ports where try isWrong(port.port) { wrong.append(port) }
       if wrong.isEmpty || hasEnded || deadline.hasPassed {
         let end =
           hasEnded

@@ -11,6 +11,43 @@ var leasedPorts: CompletionKind {
   }
 }
 
+/// Completes leased ports and claimed names.
+var leasedPortsAndNames: CompletionKind {
+  .custom { words, _, _ in
+    Picker.shared.leasedPorts(within: .milliseconds(300)).map { "\($0)" }
+      + names(in: words, withManifest: false)
+  }
+}
+
+/// Completes the names that a place has claimed, and those of its manifest.
+var portNames: CompletionKind {
+  .custom { words, _, _ in names(in: words, withManifest: true) }
+}
+
+/// Completes the names that a place has claimed.
+var claimedNames: CompletionKind {
+  .custom { words, _, _ in names(in: words, withManifest: false) }
+}
+
+/// The names of the place that a command line is about, as far as they can be read.
+private func names(in words: [String], withManifest: Bool) -> [String] {
+  // A warning would be written over the command line.
+  PortPickerWarnings.handler = { _ in }
+  var directory: String?
+  for (option, value) in zip(words, words.dropFirst()) where option == "--at" {
+    directory = value
+  }
+  for word in words where word.hasPrefix("--at=") {
+    directory = String(word.dropFirst(5))
+  }
+  var names = (try? namedPorts(at: directory).map(\.name)) ?? []
+  if withManifest, let place = try? Place(at: directory) {
+    let manifest = try? Manifest.read(at: place.path)
+    names += manifest?.entries.map(\.name) ?? []
+  }
+  return Set(names).sorted()
+}
+
 /// Makes a completion script complete the program after `run --` as the shell would
 /// by itself.
 ///

@@ -8,17 +8,27 @@ import SystemPackage
 struct Diagnosis {
   private let options: PickOptions
   private(set) var findings: [Finding] = []
+  /// The pools that were examined, and whose they are.
+  private(set) var pools: [(pool: PortPool, owner: PoolOwner)] = []
+
+  enum PoolOwner {
+    /// A port server, for messages.
+    case server(String)
+    /// The ledger, which knows the ports of names.
+    case ledger
+  }
 
   init(_ options: PickOptions) {
     self.options = options
     examineServers()
     examinePools()
     examineLedger()
+    examineNames()
     examineKernel()
     examineProcess()
   }
 
-  private mutating func say(
+  mutating func say(
     _ level: Finding.Level, _ topic: String, _ text: String
   ) {
     findings.append(Finding(level: level, topic: topic, text: text))
@@ -46,6 +56,10 @@ extension Diagnosis {
   /// Checks whether servers on this host lease the same ports.
   private mutating func examinePools() {
     var others = PoolMarker.all()[...]
+    for server in others
+    where !pools.contains(where: { $0.pool == server.pool }) {
+      pools.append((server.pool, .server("\(server.process), a port server,")))
+    }
     while let one = others.popFirst() {
       for other in others {
         let shared = one.pool.intersection(other.pool)
@@ -76,6 +90,8 @@ extension Diagnosis {
         .ok, "server",
         "\(address) answers: version \(version), protocol 2")
       examine(status, "server")
+      pools.append(
+        (status.portPool, .server("the port server at \(address)")))
     } catch {
       say(.problem, "server", "\(error)")
     }
@@ -98,6 +114,7 @@ extension Diagnosis {
             + "another /tmp uses another ledger")
       }
       examine(status, "ledger")
+      pools.append((status.portPool, .ledger))
     } catch {
       say(.problem, "ledger", "\(error)")
     }
@@ -107,8 +124,7 @@ extension Diagnosis {
   private mutating func examine(_ status: PortSourceStatus, _ origin: String) {
     let topic = "pool (\(origin))"
     let before = findings.count
-    let pool = PortPool(
-      status.pool.map { UInt16($0.lowerBound)...UInt16($0.upperBound) })
+    let pool = status.portPool
     let kernel = KernelPorts.current()
     let shared = pool.intersection(kernel.handedOut)
     if !shared.isEmpty {
@@ -156,6 +172,19 @@ extension Diagnosis {
         } ?? "")
     }
     return ", " + texts.joined(separator: ", ")
+  }
+}
+
+extension PortSourceStatus {
+  fileprivate var portPool: PortPool { PortPool(ports: pool) }
+}
+
+extension PortPool {
+  init(ports: [ClosedRange<Int>]) {
+    self.init(
+      ports.map {
+        UInt16(clamping: $0.lowerBound)...UInt16(clamping: $0.upperBound)
+      })
   }
 }
 

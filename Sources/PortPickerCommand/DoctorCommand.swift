@@ -8,7 +8,7 @@ struct DoctorCommand: ParsableCommand {
     commandName: "doctor",
     abstract: "Find problems with picking ports on this host.",
     discussion: """
-      Checks the port servers, the ledger, the pools, and kernel settings. Each line begins with ok, note or problem; a problem says what to \
+      Checks the port servers, the ledger, the pools, the names, and kernel settings. Each line begins with ok, note or problem; a problem says what to \
       do about it.
 
       Exit status: 0 if there is no problem; 1 if there is one; 64 if an argument \

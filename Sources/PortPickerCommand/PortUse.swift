@@ -11,6 +11,8 @@ struct PortUse {
   /// The sockets on the port, grouped.
   let sockets: [SocketGroup]
   let leases: [(lease: PortLease, origin: String)]
+  /// The names that have the port, of any place.
+  let claims: [NamedPort]
   /// The command lines of the processes, by pid.
   private let commands: [Int32: String]
 
@@ -28,7 +30,8 @@ struct PortUse {
   ///
   /// - Throws: `systemFailure`.
   static func of(
-    _ ports: [UInt16], leases: [(lease: PortLease, origin: String)]
+    _ ports: [UInt16], leases: [(lease: PortLease, origin: String)],
+    claims: [NamedPort]
   ) throws(PortPickerError) -> [PortUse] {
     // The sockets come first, because a probe might show up among them.
     let sockets = try failing("cannot list the sockets of a port") {
@@ -58,6 +61,7 @@ struct PortUse {
           port: port, tcp: try status(of: port, .tcp),
           udp: try status(of: port, .udp), sockets: groups,
           leases: leases.filter { $0.lease.port == Int(port) },
+          claims: claims.filter { $0.ports.contains(Int(port)) },
           commands: commands))
     }
     return uses
@@ -89,18 +93,6 @@ struct PortUse {
   ) throws(PortPickerError) -> PortStatus {
     try failing("cannot probe port \(port)") { () throws(Errno) in
       try PortProbe.status(of: port, over: transport)
-    }
-  }
-
-  private static func failing<Result>(
-    _ what: String, _ body: () throws(Errno) -> Result
-  ) throws(PortPickerError) -> Result {
-    do {
-      return try body()
-    } catch {
-      throw PortPickerError(
-        .systemFailure,
-        "\(what): \(error)" + (error.advice.map { "; \($0)" } ?? ""), error)
     }
   }
 }
@@ -160,6 +152,9 @@ extension PortUse {
           "\(lease.pid)",
           name(of: lease.user), lease.command ?? "?")
       }
+      for claim in use.claims {
+        table.add(port, "name", claim.name, "", "", "", "", claim.place)
+      }
     }
     return table
   }
@@ -175,6 +170,7 @@ extension PortUse {
             .object([("source", .string(origin)), ("lease", lease.json)])
           })
       ),
+      ("names", .array(claims.map(\.json))),
     ])
   }
 

@@ -25,13 +25,20 @@ struct Portpicker: ParsableCommand {
         portpicker run -- my-server --port {port}   # pick one, run a program
         portpicker check 8080                       # is it free, who uses it
 
+      A name stands for a port that stays the same in one directory, such as a git \
+      worktree, and belongs to that directory, not to a process.
+
+        portpicker name web                         # claim it, or print it again
+        portpicker run --name web -- my-server --port {web}
+
       Exit status: 0 on success; 1 if no port is available; 64 if an argument is \
       invalid.
       """,
     version: "portpicker \(portPickerVersion)", subcommands: subcommands)
 
   static let subcommands: [any ParsableCommand.Type] = [
-    RunCommand.self, ReturnCommand.self, StatusCommand.self,
+    RunCommand.self, ReturnCommand.self, NameCommand.self, EnvCommand.self,
+    NamesCommand.self, ForgetCommand.self, StatusCommand.self,
     CheckCommand.self, DoctorCommand.self,
   ]
 
@@ -116,16 +123,7 @@ extension Portpicker {
       if arguments.first != "run" {
         try requireTextArguments(CommandLine.arguments.count)
       }
-      // The original's form, which scripts run by the thousand, bypasses the
-      // parser, which takes longer than everything else (docs/design.md).
-      if !hasCommand, arguments.count <= 2,
-        !arguments.contains(where: \.isOption)
-      {
-        try PickCommand(
-          pid: arguments.first, bindTimeout: arguments.dropFirst().first
-        ).run()
-        return
-      }
+      if try runWithoutParser(arguments, hasCommand: hasCommand) { return }
       var command = try root.parseAsRoot(Array(arguments))
       try command.run()
     } catch let error as PortPickerError {
@@ -145,6 +143,29 @@ extension Portpicker {
       printError(root.message(for: error), as: "portpicker")
       exitProcess(with: code.rawValue)
     }
+  }
+
+  /// Runs the forms that scripts run by the thousand: the original's, and names
+  /// without options.
+  ///
+  /// The parser takes longer than everything else (docs/design.md).
+  ///
+  /// - Returns: Whether it is such a form.
+  private static func runWithoutParser(
+    _ arguments: ArraySlice<String>, hasCommand: Bool
+  ) throws(PortPickerError) -> Bool {
+    if arguments.contains(where: \.isOption) { return false }
+    if hasCommand {
+      let names = arguments.dropFirst()
+      guard arguments.first == "name", !names.isEmpty else { return false }
+      try NameCommand.printPorts(of: Array(names))
+      return true
+    }
+    guard arguments.count <= 2 else { return false }
+    try PickCommand(
+      pid: arguments.first, bindTimeout: arguments.dropFirst().first
+    ).run()
+    return true
   }
 
   /// Prints a text and exits.

@@ -18,17 +18,34 @@ struct RunCommand: ParsableCommand {
         portpicker run -- python3 -m http.server {port}
         portpicker run --count 2 -- my-server --http {port1} --admin {port2}
         portpicker run --listen -- my-server
+        portpicker run --name web -- npm run dev -- --port {web}
+
+      With --name, the program gets the ports of names, which stay the same: see \
+      portpicker name --help. {web} is replaced by the port of the name web, and the \
+      variables of portpicker env are set too. If a process listens on one of the \
+      ports already, the program is not run. New names are claimed from --pool.
 
       With --listen, the program inherits TCP sockets that are already \
       listening, starting at descriptor 3, as with systemd socket activation: \
-      LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (port1, port2 and so on) are set. \
+      LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES (port1, port2 and so on, or the \
+      names) are set. \
       The sockets are bound to every address, or with --host only to the given \
-      address; in both cases, the port was unused on every address when it was \
-      picked.
+      address; in both cases, a picked port was unused on every address when it \
+      was picked.
 
       Exit status: that of the program; 127 if there is no such program; 126 if \
       it cannot be run; 1 if no port is available; 64 if an argument is invalid.
       """)
+
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp(
+      "Use the ports of this name instead of picking any; can be repeated.",
+      valueName: "NAME"),
+    completion: portNames)
+  var name: [String] = []
+
+  @OptionGroup var place: PlaceOption
 
   @OptionGroup var picking: PickingOptions
 
@@ -62,6 +79,7 @@ struct RunCommand: ParsableCommand {
     if host != nil, !listen {
       throw ValidationError("--host requires --listen")
     }
+    try validateNames()
   }
 
   func run() throws {
@@ -84,9 +102,19 @@ struct RunCommand: ParsableCommand {
     }
     try requireTextArguments(CommandLine.arguments.count - words)
     let arguments = lastArguments(words)
+    let program =
+      name.isEmpty
+      ? try programWithPicks(arguments) : try programWithNames(arguments)
+    fail(with: program.run(), arguments[0])
+  }
+
+  /// Picks ports and prepares the program.
+  private func programWithPicks(
+    _ arguments: [[UInt8]]
+  ) throws(PortPickerError) -> ProgramExecution {
     // A wrong placeholder is an error before any port is picked.
-    _ = try Self.fill(
-      arguments, with: Array(repeating: 0, count: picking.count))
+    _ = try Placeholders(ports: Array(repeating: 0, count: picking.count))
+      .fill(arguments)
     var request = picking.request()
     // For one address, a socket on every address keeps the port until that is
     // bound.
@@ -94,16 +122,19 @@ struct RunCommand: ParsableCommand {
     let pick = try Picker.shared.pick(request)
     pick.warnOfUnusedPool(request.options)
     var program = ProgramExecution(
-      arguments: try Self.fill(arguments, with: pick.ports))
-    for name in env.isEmpty ? ["PORT"] : env {
-      program.environment += Self.variables(name, pick.ports)
-    }
+      arguments: try Placeholders(ports: pick.ports).fill(arguments))
+    program.environment = environment(of: pick.ports)
     for (index, sockets) in pick.sockets.enumerated() {
       let socket = try Self.listeningSocket(
         sockets, on: pick.ports[index], at: host)
       if let socket { program.sockets.append((socket, "port\(index + 1)")) }
     }
-    fail(with: program.run(), arguments[0])
+    return program
+  }
+
+  /// The variables of `--env` for ports.
+  func environment(of ports: [UInt16]) -> [(name: String, value: String?)] {
+    (env.isEmpty ? ["PORT"] : env).flatMap { Self.variables($0, ports) }
   }
 
   /// The environment variables for a name.
@@ -156,70 +187,6 @@ struct RunCommand: ParsableCommand {
     }
     printError("cannot run '\(text)': \(error)", as: "portpicker")
     exitProcess(with: 126)
-  }
-
-  /// Replaces `{port}`, `{port1}` and so on by ports.
-  private static func fill(
-    _ arguments: [[UInt8]], with ports: [UInt16]
-  ) throws(PortPickerError) -> [[UInt8]] {
-    try arguments.map { argument throws(PortPickerError) in
-      var filled: [UInt8] = []
-      var rest = argument[...]
-      while let byte = rest.first {
-        if let (text, length) = verbatim(rest) {
-          filled += text
-          rest = rest.dropFirst(length)
-        } else if let (number, length) = placeholder(rest) {
-          guard (1...ports.count).contains(number) else {
-            throw PortPickerError(
-              .invalidArgument,
-              "{port\(number)} is out of range: the ports are {port1} to "
-                + "{port\(ports.count)}; ask for more with --count")
-          }
-          filled += Array("\(ports[number - 1])".utf8)
-          rest = rest.dropFirst(length)
-        } else {
-          filled.append(byte)
-          rest = rest.dropFirst()
-        }
-      }
-      return filled
-    }
-  }
-
-  /// Text that is left alone at the beginning of `text`, and how many bytes it
-  /// stands for: a shell's `${…}`, and `{{port}}`, which stands for `{port}`.
-  private static func verbatim(
-    _ text: ArraySlice<UInt8>
-  ) -> (text: ArraySlice<UInt8>, length: Int)? {
-    if text.starts(with: "${".utf8) {
-      let end = text.firstIndex(of: UInt8(ascii: "}")) ?? text.endIndex - 1
-      let whole = text[...end]
-      return (whole, whole.count)
-    }
-    guard text.starts(with: "{{".utf8),
-      let (_, length) = placeholder(text.dropFirst()),
-      text.dropFirst(1 + length).first == UInt8(ascii: "}")
-    else { return nil }
-    return (text.dropFirst().prefix(length), length + 2)
-  }
-
-  /// The number of the placeholder at the beginning of `text`, and its length in
-  /// bytes.
-  private static func placeholder(
-    _ text: ArraySlice<UInt8>
-  ) -> (number: Int, length: Int)? {
-    let start = Array("{port".utf8)
-    guard text.starts(with: start) else { return nil }
-    let digits = text.dropFirst(start.count).prefix {
-      (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-    }
-    let length = start.count + digits.count + 1
-    guard text.dropFirst(length - 1).first == UInt8(ascii: "}") else {
-      return nil
-    }
-    if digits.isEmpty { return (1, length) }
-    return (Int(String(decoding: digits, as: UTF8.self)) ?? .max, length)
   }
 
   private static func hostAddress(_ text: String) throws -> HostAddress {

@@ -9,7 +9,8 @@ struct StatusCommand: ParsableCommand {
     abstract: "Show where ports come from and which processes hold them.",
     discussion: """
       Shows the pool, how many of its ports are leased, free and in use, and all \
-      leases: those of the port server or, without one, those of the ledger.
+      leases: those of the port server or, without one, those of the ledger. The \
+      names of all of your directories, and their ports, follow.
 
       Exit status: 0 on success; 1 if the leases cannot be read; 64 if an argument \
       is invalid.
@@ -34,14 +35,15 @@ struct StatusCommand: ParsableCommand {
   func run() throws {
     let options = source.pickOptions(pool)
     if json {
-      try print(portSourceStatus(options: options).json.text)
+      let status = try portSourceStatus(options: options)
+      try print(status.json(namedPortsOrWarning()).text)
       return
     }
     guard watch else {
       let terminal = Terminal.onStandardOutput()
       let status = try portSourceStatus(options: options)
       try print(
-        status.lines(on: terminal, withAllLeases: true)
+        status.lines(on: terminal, named: namedPortsOrWarning(), withAll: true)
           .joined(separator: "\n"))
       return
     }
@@ -56,7 +58,9 @@ struct StatusCommand: ParsableCommand {
       let terminal = Terminal.onStandardOutput()
       let status = try portSourceStatus(options: options)
       // Cursor home; clear to the end of each line, and below the last one.
-      let lines = status.lines(on: terminal, withAllLeases: false)
+      let lines = status.lines(
+        on: terminal, named: (try? Picker.shared.claimsReport().claims) ?? [],
+        withAll: false)
       try print(
         "\u{1B}[H" + lines.map { $0 + "\u{1B}[K" }.joined(separator: "\n")
           + "\u{1B}[J")
@@ -80,10 +84,11 @@ extension PortSourceStatus {
   ///
   /// - Parameters:
   ///   - terminal: The terminal that shows it, if any.
-  ///   - withAllLeases: Whether to list more leases than fit on the terminal.
+  ///   - claims: The named ports.
+  ///   - withAll: Whether to list more than fits on the terminal.
   /// - Returns: Lines.
   fileprivate func lines(
-    on terminal: Terminal?, withAllLeases: Bool
+    on terminal: Terminal?, named claims: [NamedPort], withAll: Bool
   ) -> [String] {
     let place =
       if let (address, version) = origin.server {
@@ -97,8 +102,9 @@ extension PortSourceStatus {
     var lines = [
       "source  \(place)",
       "pool    \(ranges.joined(separator: ","))",
-      "ports   \(portCount): \(leasedCount) leased, \(freeCount) free, "
-        + "\(inUseCount) in use by others",
+      "ports   \(portCount): \(leasedCount) leased, "
+        + (claimedCount == 0 ? "" : "\(claimedCount) named, ")
+        + "\(freeCount) free, \(inUseCount) in use by others",
     ].map { $0.cut(to: terminal?.columns) }
     var table = Table("PORT", "PID", "USER", "AGE", "COMMAND", numbers: [1, 3])
     for lease in leases {
@@ -106,16 +112,16 @@ extension PortSourceStatus {
         "\(lease.port)", "\(lease.pid)", name(of: lease.user),
         ageText(lease.age), lease.command ?? "?")
     }
-    if !table.isEmpty {
-      let isPlain =
-        terminal?.canMoveCursor != true
-        || environmentVariable("NO_COLOR") != nil
+    let isPlain =
+      terminal?.canMoveCursor != true
+      || environmentVariable("NO_COLOR") != nil
+    for table in [table, NamedPort.table(claims)] where !table.isEmpty {
       lines.append("")
       lines += table.lines(
         width: terminal?.columns,
         emphasis: isPlain ? ("", "") : ("\u{1B}[1m", "\u{1B}[0m"))
     }
-    guard let terminal, !withAllLeases else { return lines }
+    guard let terminal, !withAll else { return lines }
     // The cursor takes a line.
     let room = max(terminal.rows - 1, 1)
     if lines.count <= room { return lines }
@@ -124,7 +130,7 @@ extension PortSourceStatus {
       + ["… and \(hidden) more".cut(to: terminal.columns)]
   }
 
-  fileprivate var json: JSON {
+  fileprivate func json(_ claims: [NamedPort]) -> JSON {
     let source: [(String, JSON)] =
       if let (address, version) = origin.server {
         [
@@ -145,8 +151,10 @@ extension PortSourceStatus {
           pool.map { .array([.int($0.lowerBound), .int($0.upperBound)]) })
       ),
       ("ports", .int(portCount)), ("leased", .int(leasedCount)),
-      ("free", .int(freeCount)), ("inUse", .int(inUseCount)),
+      ("named", .int(claimedCount)), ("free", .int(freeCount)),
+      ("inUse", .int(inUseCount)),
       ("leases", .array(leases.map(\.json))),
+      ("names", .array(claims.map(\.json))),
       (
         "statistics",
         .object(statistics.sorted { $0.key < $1.key }.map { ($0, .int($1)) })

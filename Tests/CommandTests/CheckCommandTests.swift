@@ -166,7 +166,8 @@ import Testing
       try JSONSerialization.jsonObject(with: Data(result.output.utf8))
         as? [String: [[String: Any]]])
     let entry = try #require(object["ports"]?.first)
-    #expect(Set(entry.keys) == ["port", "free", "tcp", "udp", "leases"])
+    #expect(
+      Set(entry.keys) == ["port", "free", "tcp", "udp", "leases", "names"])
     #expect(entry["port"] as? Int == Int(port))
     #expect(entry["free"] as? Bool == false)
     let tcp = try #require(entry["tcp"] as? [String: Any])
@@ -285,7 +286,7 @@ import Testing
     ["80", "--while", "1"], ["80", "--udp"], ["80", "--wait", "1", "--udp"],
     ["80", "--wait", "1", "--while", "x"],
     ["80", "--wait", "1", "--while", "0"],
-    [], ["x"], ["0"], ["65536"], ["80", "--wait", "0"], ["80", "--wait", "x"],
+    [], ["X"], ["0"], ["65536"], ["80", "--wait", "0"], ["80", "--wait", "x"],
     ["80", "--wait", "1", "--wait-listening", "1"],
     ["--json", "--quiet", "80"],
     ["80-90"],

@@ -2,23 +2,32 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The command with a ledger of its own.
+/// The command with a ledger and claims of its own.
 final class CommandFixture: Sendable {
   let directory: TemporaryDirectory
   let ledger: String
+  let claims: String
 
   init() throws {
     directory = try TemporaryDirectory()
     ledger = directory.file("ledger")
+    claims = directory.file("claims")
+  }
+
+  /// The variables that keep the command from the files of the host.
+  var environment: [String: String?] {
+    [
+      "PORTPICKER_LEDGER": ledger, "PORTPICKER_CLAIMS": claims,
+      "HOME": directory.path, "XDG_STATE_HOME": directory.file("state"),
+    ]
   }
 
   func portpicker(
     _ arguments: [String], environment: [String: String?] = [:]
   ) -> Command {
-    let own: [String: String?] = ["PORTPICKER_LEDGER": ledger]
-    return Command(
+    Command(
       Command.portpickerPath, arguments,
-      environment: own.merging(environment) { _, given in given })
+      environment: self.environment.merging(environment) { _, given in given })
   }
 
   /// Runs the command, which has to succeed in silence, and returns the ports

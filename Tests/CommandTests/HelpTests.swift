@@ -9,7 +9,24 @@ import Testing
     Command(Command.portpickerPath, arguments)
   }
 
-  @Test(arguments: ["", "run", "return", "status", "check", "doctor"])
+  /// The commands; the empty name is that of `portpicker` itself.
+  private static let commands = [
+    "", "run", "return", "name", "env", "names", "forget", "status", "check",
+    "doctor",
+  ]
+
+  @Test func allCommandsAreListed() throws {
+    let lines = try portpicker(["--help"]).run().output
+      .split(separator: "\n", omittingEmptySubsequences: false)
+    let list = lines.drop { $0 != "SUBCOMMANDS:" }.dropFirst()
+      .prefix { !$0.isEmpty }
+    #expect(
+      list.filter { !$0.hasPrefix("   ") }.compactMap {
+        $0.split(separator: " ").first.map(String.init)
+      } == Array(Self.commands.dropFirst()))
+  }
+
+  @Test(arguments: commands)
   func helpIsAsItIsWrittenDown(name: String) throws {
     let arguments = name.isEmpty ? [] : [name]
     let help = try portpicker(arguments + ["--help"]).run()
@@ -25,7 +42,7 @@ import Testing
       try portpicker(arguments + ["-h"]).run().output == help.output)
   }
 
-  @Test(arguments: ["", "run", "return", "status", "check", "doctor"])
+  @Test(arguments: commands)
   func eachCommandSaysItsVersion(name: String) throws {
     let arguments = name.isEmpty ? [] : [name]
     let result = try portpicker(arguments + ["--version"]).run()
@@ -71,6 +88,13 @@ import Testing
     let port = try fixture.ports("--pool", "\(try unusedTestPort())")[0]
     let directory = try TemporaryDirectory()
     try Data().write(to: URL(filePath: directory.file("some-file")))
+    try Data("listed-name\n".utf8)
+      .write(to: URL(filePath: directory.file(".ports")))
+    let claimed = try fixture.portpicker([
+      "name", "--at", directory.path, "--pool", "\(try unusedTestPort())",
+      "claimed-name",
+    ]).run()
+    #expect(claimed.status == 0)
     for shell in ["bash", "zsh", "fish"] where Self.has(shell) {
       let script = try portpicker(["--generate-completion-script", shell])
         .run().output
@@ -82,17 +106,29 @@ import Testing
         ("portpicker run -- readli", "readlink"),
         ("portpicker run --count 2 -- cat some-", "some-file"),
         ("portpicker check ", "\(port)"), ("portpicker return ", "\(port)"),
+        ("portpicker fo", "forget"), ("portpicker name --po", "--pool"),
+        ("portpicker name li", "listed-name"),
+        ("portpicker name claimed-name li", "listed-name"),
+        ("portpicker name cl", "claimed-name"),
+        ("portpicker forget cl", "claimed-name"),
+        ("portpicker check cl", "claimed-name"),
+        ("portpicker check --at \(directory.path) cl", "claimed-name"),
+        ("portpicker run --name li", "listed-name"),
+        ("portpicker env --format ex", "export"),
       ] {
         let result = try Command(
           "/usr/bin/env", Self.completion(of: line, in: shell, with: file),
           environment: [
             "PORTPICKER_LEDGER": fixture.ledger,
+            "PORTPICKER_CLAIMS": fixture.claims,
             "PATH": URL(filePath: Command.portpickerPath)
               .deletingLastPathComponent().path + ":/usr/bin:/bin",
             "D": directory.path,
           ]
         ).run()
-        let words = result.output.split(whereSeparator: \.isWhitespace)
+        // zsh clears the screen below the line in front of a list of words.
+        let words = result.output.replacing("\u{1B}[J", with: " ")
+          .split(whereSeparator: \.isWhitespace)
         #expect(
           words.contains { $0 == word },
           "\(shell): \(line): \(result)")

@@ -65,8 +65,8 @@ import Testing
       status("--json", "--server", server.address).output)
     #expect(
       Set(status.keys) == [
-        "source", "pool", "ports", "leased", "free", "inUse", "leases",
-        "statistics",
+        "source", "pool", "ports", "leased", "named", "free", "inUse",
+        "leases", "names", "statistics",
       ])
     #expect(
       status["source"] as? [String: String] == [
@@ -88,6 +88,57 @@ import Testing
       own["source"] as? [String: String]
         == ["kind": "ledger", "path": fixture.ledger])
     #expect((own["leases"] as? [Any])?.isEmpty == true)
+  }
+
+  @Test func namesFollowTheLeases() throws {
+    let places = try PlaceFixture()
+    let (place, gone) = (try places.place("a"), try places.place("b"))
+    let web = try places.claim("web", in: place)[0]
+    let block = try places.claim("workers", "--count", "3", in: gone)
+    try FileManager.default.removeItem(atPath: gone)
+    let holder = try HolderProcess()
+    let port = try unusedTestPort()
+    _ = try places.command.ports("--pool", "\(port)", holder.pid)
+    let result = try places.run(
+      in: "/", "status", "--pool", "\(port),\(web)")
+    #expect(result.errors == "")
+    let lines = result.output.split(
+      separator: "\n", omittingEmptySubsequences: false)
+    #expect(
+      lines[2] == "ports   2: 1 leased, 1 named, 0 free, 0 in use by others")
+    #expect(lines[5].hasPrefix("\(port)"))
+    let table = lines.dropFirst(6).map {
+      $0.split(separator: " ").map(String.init)
+    }
+    #expect(
+      table == [
+        [], ["PORT", "NAME", "PLACE"], ["\(web)", "web", place],
+        ["\(block[0])-\(block[2])", "workers", gone, "(gone)"], [],
+      ])
+    let json = try object(places.run(in: "/", "status", "--json").output)
+    let names = try #require(json["names"] as? [[String: Any]])
+    #expect(names.map { $0["name"] as? String } == ["web", "workers"])
+    #expect(names[0]["place"] as? String == place)
+    #expect(
+      names[1]["ports"] as? [Int] == block.map { Int($0) })
+    #expect(names[1]["goneSince"] is Int)
+    // A server has ports of its own, and the names are shown all the same.
+    let server = try RunningServer(pool: "\(try unusedTestPort())")
+    #expect(
+      try places.run(in: "/", "status", "--server", server.address).output
+        .contains("\(web)"))
+  }
+
+  @Test func claimsThatCannotBeReadAreSaid() throws {
+    // A new ledger would need them, too.
+    _ = try status()
+    let result = try fixture.portpicker(
+      ["status"], environment: ["PORTPICKER_CLAIMS": fixture.directory.path]
+    ).run()
+    #expect(result.status == 0)
+    #expect(result.output.contains("ledger \(fixture.ledger)"))
+    #expect(result.errors.hasPrefix("portpicker: warning: "))
+    #expect(result.errors.split(separator: "\n").count == 1)
   }
 
   @Test func aCommandCannotWriteOverTheTerminal() throws {

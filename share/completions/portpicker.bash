@@ -190,13 +190,13 @@ _portpicker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|return|status|check|doctor|help)
+    run|return|name|env|names|forget|status|check|doctor|help)
         # Offer subcommand argument completions
         "_portpicker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run return status check doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run return name env names forget status check doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -204,12 +204,20 @@ _portpicker() {
 _portpicker_run() {
     repeating_flags=()
     non_repeating_flags=(--contiguous --require-server --listen --version -h --help)
-    repeating_options=(--env)
-    non_repeating_options=(--count --server --timeout --pool --host)
+    repeating_options=(--name --env)
+    non_repeating_options=(--at --count --server --timeout --pool --host)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
+    '--name')
+        __portpicker_add_completions -W "$(__portpicker_custom_complete ---completion run -- --name "${COMP_CWORD}" "$(__portpicker_cursor_index_in_current_word)")"
+        return
+        ;;
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
     '--count')
         return
         ;;
@@ -262,6 +270,109 @@ _portpicker_return() {
     esac
 }
 
+_portpicker_name() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--count --at --pool --timeout)
+    __portpicker_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--count')
+        return
+        ;;
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
+    '--pool')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __portpicker_add_completions -W "$(__portpicker_custom_complete ---completion name -- positional@0 "${COMP_CWORD}" "$(__portpicker_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
+_portpicker_env() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--format --write --at --pool --timeout)
+    __portpicker_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--format')
+        __portpicker_add_completions -W 'dotenv'$'\n''export'$'\n''json'$'\n''github'$'\n''direnv'
+        return
+        ;;
+    '--write')
+        __portpicker_add_completions -f
+        return
+        ;;
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
+    '--pool')
+        return
+        ;;
+    '--timeout')
+        return
+        ;;
+    esac
+}
+
+_portpicker_names() {
+    repeating_flags=()
+    non_repeating_flags=(--all --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--at)
+    __portpicker_offer_flags_options 0
+
+    # Offer option value completions
+    case "${prev}" in
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
+    esac
+}
+
+_portpicker_forget() {
+    repeating_flags=()
+    non_repeating_flags=(--version -h --help)
+    repeating_options=()
+    non_repeating_options=(--at)
+    __portpicker_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
+    esac
+
+    # Offer positional completions
+    case "${positional_number}" in
+    *)
+        __portpicker_add_completions -W "$(__portpicker_custom_complete ---completion forget -- positional@0 "${COMP_CWORD}" "$(__portpicker_cursor_index_in_current_word)")"
+        return
+        ;;
+    esac
+}
+
 _portpicker_status() {
     repeating_flags=()
     non_repeating_flags=(--json --watch --require-server --version -h --help)
@@ -286,9 +397,9 @@ _portpicker_status() {
 
 _portpicker_check() {
     repeating_flags=()
-    non_repeating_flags=(--json --quiet --udp --require-server --version -h --help)
+    non_repeating_flags=(--mine --json --quiet --udp --require-server --version -h --help)
     repeating_options=()
-    non_repeating_options=(--wait --wait-listening --while --server --timeout)
+    non_repeating_options=(--wait --wait-listening --while --at --server --timeout)
     __portpicker_offer_flags_options -1
 
     # Offer option value completions
@@ -300,6 +411,10 @@ _portpicker_check() {
         return
         ;;
     '--while')
+        return
+        ;;
+    '--at')
+        __portpicker_add_completions -d
         return
         ;;
     '--server')

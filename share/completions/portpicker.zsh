@@ -63,6 +63,10 @@ _portpicker() {
         local -ar subcommands=(
             'run:Pick ports and run a program with them.'
             'return:Return ports before their process ends.'
+            'name:Print the ports of names, and claim those that are new.'
+            'env:Print the ports of a project'\''s names as environment variables.'
+            'names:List names, their ports, and the processes that use them.'
+            'forget:Give up named ports.'
             'status:Show where ports come from and which processes hold them.'
             'check:Show whether ports are free and which processes use them.'
             'doctor:Find problems with picking ports on this host.'
@@ -72,7 +76,7 @@ _portpicker() {
         ;;
     arg)
         case "${words[1]}" in
-        run|return|status|check|doctor|help)
+        run|return|name|env|names|forget|status|check|doctor|help)
             "_portpicker_${words[1]}" && ret=0
             ;;
         esac
@@ -85,6 +89,8 @@ _portpicker() {
 _portpicker_run() {
     local -i ret=1
     local -ar arg_specs=(
+        '*--name[Use the ports of this name instead of picking any; can be repeated.]:NAME:{__portpicker_custom_complete ---completion run -- --name "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
         '--count[The number of ports. (default\: 1)]:N:'
         '--contiguous[Pick consecutive ports.]'
         '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
@@ -120,6 +126,66 @@ _portpicker_return() {
     return "${ret}"
 }
 
+_portpicker_name() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:name:{__portpicker_custom_complete ---completion name -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
+        '--count[Claim this many consecutive ports for the name. (default\: 1)]:N:'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
+        '--pool[The ports to claim from, such as 8000-8999,9090. (default\: 10000-14999, except the default ports of well-known services)]:RANGES:'
+        '--timeout[How many seconds to wait for other processes that claim ports. (default\: 5)]:SECONDS:'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_portpicker_env() {
+    local -i ret=1
+    local -ar ___format=('dotenv' 'export' 'json' 'github' 'direnv')
+    local -ar arg_specs=(
+        '--format[dotenv, export, json, github or direnv. (default\: dotenv)]:FORMAT:{__portpicker_complete "${___format[@]}"}'
+        '--write[Write the variables to this file, in its block.]:FILE:_files'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
+        '--pool[The ports to claim from, such as 8000-8999,9090. (default\: 10000-14999, except the default ports of well-known services)]:RANGES:'
+        '--timeout[How many seconds to wait for other processes that claim ports. (default\: 5)]:SECONDS:'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_portpicker_names() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '--all[List the names of all of this user'\''s directories.]'
+        '--json[Print JSON.]'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_portpicker_forget() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*:name:{__portpicker_custom_complete ---completion forget -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
 _portpicker_status() {
     local -i ret=1
     local -ar arg_specs=(
@@ -141,12 +207,14 @@ _portpicker_check() {
     local -i ret=1
     local -ar arg_specs=(
         '*:port:{__portpicker_custom_complete ---completion check -- positional@0 "${current_word_index}" "$(__portpicker_cursor_index_in_current_word)"}'
+        '--mine[Check that processes of the directory listen on the ports.]'
         '--json[Print JSON.]'
         '--quiet[Print nothing on standard output, and do not look up leases.]'
         '--wait[Wait at most this long until the ports are free.]:SECONDS:'
         '--wait-listening[Wait at most this long until something listens on the ports.]:SECONDS:'
         '--while[Stop waiting when the process PID ends.]:PID:'
         '--udp[With --wait-listening, wait for UDP sockets instead of TCP sockets.]'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
         '--server[The port server\: a path or @NAME. (default\: $PORTSERVER_ADDRESS)]:ADDRESS:_files'
         '--require-server[Fail if no port server is named, or if the server fails or refuses.]'
         '--timeout[How many seconds to wait for a port server, or for the ledger. (default\: 5)]:SECONDS:'

@@ -553,6 +553,39 @@ def command():
                 rounds=min(options.rounds, 7))
 
 
+def named_ports():
+    """`portpicker name` of an existing claim, against a pick."""
+    place = f"{scratch}/place"
+    os.mkdir(place)
+    for count, goal in ((10, 1.2), (5000, 1.5)):
+        name = f"command, an existing name among {count:,} claims, against a pick"
+        if not wanted(name):
+            continue
+        claims = f"{scratch}/claims-{count}"
+        with open(claims, "w") as file:
+            for index in range(1, count):
+                file.write(f"{30000 + index} 1 name-{index % 10} "
+                           f"2026-01-02T03:04:05Z {place}-{index // 10}\n")
+            file.write(f"30000 1 web 2026-01-02T03:04:05Z {place}\n")
+        environment = dict(os.environ, PORTPICKER_CLAIMS=claims,
+                           PORTPICKER_LEDGER=f"{scratch}/names-{count}")
+        environment.pop("PORTSERVER_ADDRESS", None)
+
+        def measure(*words):
+            def body():
+                return float(run(tool("spawn"), 100, *words, env=environment,
+                                 cwd=place))
+            return body
+        own = f"{options.bin}/portpicker"
+        # The first creates the ledger, which then has all claims.
+        answer = run(own, "name", "web", env=environment, cwd=place)
+        if int(answer) != 30000:
+            raise SystemExit(f"portpicker name web printed {answer}")
+        compare(name, {"portpicker name web": measure(own, "name", "web"),
+                       "portpicker PID": measure(own, os.getpid())}, "µs",
+                more_is_better=False, goal=goal)
+
+
 def main():
     # What is measured needs many processes and descriptors at a time.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -568,7 +601,8 @@ def main():
     try:
         for part in (daemon_rates, daemon_version_two, daemon_refusals,
                      daemon_sizes, daemon_deaths, daemon_instructions,
-                     daemon_calls, embedded, in_process, command):
+                     daemon_calls, embedded, in_process, command,
+                     named_ports):
             part()
     finally:
         shutil.rmtree(scratch)

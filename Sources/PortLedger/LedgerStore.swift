@@ -271,6 +271,7 @@ struct LedgerStore: Sendable {
     let temporary = "\(location.path).new-\(currentThreadID())"
     let claims = claimedPorts()
     return try step { () throws(Errno) in
+      removeLeftovers(besides: currentThreadID())
       // A killed thread with the same number may have left one.
       try removeFile(temporary)
       let file = try LedgerFile(File(creating: temporary), boot: context.boot)
@@ -284,6 +285,22 @@ struct LedgerStore: Sendable {
         if error != .fileExists { throw error }
       }
       return file
+    }
+  }
+
+  /// Removes temporary files of threads that do not exist any more: they were killed.
+  private func removeLeftovers(besides own: Int32) {
+    let path = FilePath(location.path)
+    guard let name = path.lastComponent?.string,
+      let names = try? fileNames(in: path.removingLastComponent().string),
+      (try? Stat("/proc/self", followTargetSymlink: false)) != nil
+    else { return }
+    let prefix = "\(name).new-"
+    for other in names where other.hasPrefix(prefix) {
+      guard let thread = Int32(other.dropFirst(prefix.count)), thread != own,
+        (try? Stat("/proc/\(thread)", followTargetSymlink: false)) == nil
+      else { continue }
+      try? removeFile("\(location.path).new-\(thread)")
     }
   }
 

@@ -8,6 +8,10 @@ import Testing
 @Suite(.alone) struct NamedPortStressTests {
   private let fixture: CommandFixture
   private let claims: String
+  /// Whether to take the time that it takes to try everything
+  /// (`PORTPICKER_TEST_THOROUGHLY`).
+  private static let isThorough =
+    ProcessInfo.processInfo.environment["PORTPICKER_TEST_THOROUGHLY"] != nil
 
   init() throws {
     fixture = try CommandFixture()
@@ -16,14 +20,16 @@ import Testing
 
   // MARK: - Many at once
 
-  /// 64 processes claim different names in 64 new worktrees over a file with 5,000
-  /// claims, half of them of places that are gone.
+  /// Processes claim different names in as many new worktrees, over a file with
+  /// thousands of claims, half of them of places that are gone.
   @Test func claimsSideBySideGetDifferentPorts() async throws {
-    let old = try writeOldClaims(places: 500, names: 10, firstPort: 40_000)
-    let pool = try unusedTestPool(80)
-    let places = try (0..<64).map { try makePlace("new-\($0)") }
+    let count = Self.isThorough ? 64 : 16
+    let old = try writeOldClaims(
+      places: Self.isThorough ? 500 : 100, names: 10, firstPort: 40_000)
+    let pool = try unusedTestPool(count * 5 / 4)
+    let places = try (0..<count).map { try makePlace("new-\($0)") }
     let (fixture, claims) = (fixture, claims)
-    let ports = try await sideBySide(64) { index in
+    let ports = try await sideBySide(count) { index in
       let result = try fixture.portpicker(
         [
           "name", "name-\(index)", "--at", places[index], "--pool", pool,
@@ -32,11 +38,11 @@ import Testing
       ).run()
       #expect(result.status == 0, "\(result)")
       #expect(result.errors == "")
-      return try #require(Int(result.output.dropLast()))
+      return (index, try #require(Int(result.output.dropLast())))
     }
-    #expect(Set(ports).count == 64)
+    #expect(Set(ports.map(\.1)).count == count)
     let poolPorts = Set(pool.split(separator: ",").compactMap { Int($0) })
-    #expect(poolPorts.isSuperset(of: ports))
+    #expect(poolPorts.isSuperset(of: ports.map(\.1)))
     // Every claim of a living place is in the file as it was, and those of places that
     // are gone are still there, marked.
     let lines = try fileLines()
@@ -53,12 +59,10 @@ import Testing
         break
       }
     }
-    #expect(lines.count == 5_064)
+    #expect(lines.count == old.living.count + old.gone.count + count)
     // And the answers stay.
-    for index in [0, 31, 63] {
-      #expect(
-        try name("name-\(index)", at: places[index], "--pool", pool)
-          == [ports[index]])
+    for (index, port) in ports.prefix(3) {
+      #expect(try name("name-\(index)", at: places[index]) == [port])
     }
   }
 
@@ -131,106 +135,63 @@ import Testing
 
   // MARK: - Kills
 
-  /// SIGKILL before each system call of a claim, with and without an older claim and
+  /// SIGKILL before the system calls of a claim, with and without an older claim and
   /// ledger.
   @Test(arguments: [false, true])
   func aClaimKilledAtAnySystemCallLosesNothing(isNew: Bool) throws {
-    let size = 12
-    let pool = try unusedTestPool(size)
+    let pool = try unusedTestPool(6)
     let place = try makePlace("place")
-    let other = try makePlace("other")
-    let environment = [
-      "PORTPICKER_LEDGER=\(fixture.ledger)", "PORTPICKER_CLAIMS=\(claims)",
-    ]
-    var limit = 1
-    while true {
-      for path in [claims, fixture.ledger] {
-        try? FileManager.default.removeItem(atPath: path)
-      }
-      let kept = isNew ? [] : try name("kept", at: other, "--pool", pool)
-      let outcome = try killed(
-        at: limit,
-        ["name", "a", "b", "c", "--at", place, "--pool", pool], environment)
-      if outcome == 0 { break }
-      // A process may be given any port but those that are claimed.
+    let kept =
+      isNew ? [] : try name("kept", at: makePlace("other"), "--pool", pool)
+    let older = isNew ? [:] : try contents(of: [claims, fixture.ledger])
+    let calls = try killAtCalls(
+      of: ["name", "a", "b", "c", "--at", place, "--pool", pool]
+    ) {
+      try restore(older)
+    } afterKill: { call in
+      // A process may be leased any port but those that are claimed.
       let holder = try HolderProcess()
-      let result = try portpicker(
-        "name", "a", "b", "c", "--at", place, "--pool", pool
-      ).run()
-      #expect(result.status == 0, "killed at call \(limit): \(result)")
-      #expect(result.errors == "", "killed at call \(limit)")
-      let claimed = result.output.split(separator: "\n").compactMap { Int($0) }
-      #expect(claimed.count == 3, "killed at call \(limit)")
-      if !isNew {
-        #expect(try name("kept", at: other) == kept, "killed at \(limit)")
-      }
-      let taken = Set(claimed + kept)
-      #expect(taken.count == 3 + kept.count, "killed at call \(limit)")
-      // No port is lost.
+      let early = try ports(holder.pid, "--pool", pool)
+      let claimed = try name("a", "b", "c", at: place, "--pool", pool)
+      #expect(claimed.count == 3, "killed at call \(call)")
+      let lines = try fileLines()
+      #expect(
+        kept.allSatisfy { port in lines.contains { $0.hasPrefix("\(port) ") } },
+        "killed at call \(call)")
+      // No port is claimed or leased twice, and none is lost.
       let rest = try ports(
-        holder.pid, "--pool", pool, "--count", "\(size - taken.count)")
-      #expect(taken.isDisjoint(with: rest), "killed at call \(limit)")
+        holder.pid, "--pool", pool, "--count", "\(2 - kept.count)")
+      let all = kept + claimed + early + rest
+      #expect(Set(all).count == 6, "killed at call \(call): \(all)")
       // Nothing else is left in the directory.
       let files = try FileManager.default.contentsOfDirectory(
         atPath: fixture.directory.path)
       #expect(
-        !files.contains { $0.contains(".new-") },
-        "killed at call \(limit): \(files)")
-      limit += 1
+        !files.contains { $0.contains(".new") },
+        "killed at call \(call): \(files)")
     }
-    #expect(limit > 40)
-  }
-
-  /// A process that is leased a port between a kill and the next claim does not have a
-  /// port that was claimed.
-  @Test func aPickAfterAKilledClaimGetsNoClaimedPort() throws {
-    let pool = try unusedTestPool(3)
-    let place = try makePlace("place")
-    let environment = [
-      "PORTPICKER_LEDGER=\(fixture.ledger)", "PORTPICKER_CLAIMS=\(claims)",
-    ]
-    var limit = 1
-    while true {
-      for path in [claims, fixture.ledger] {
-        try? FileManager.default.removeItem(atPath: path)
-      }
-      let outcome = try killed(
-        at: limit, ["name", "a", "--at", place, "--pool", pool], environment)
-      if outcome == 0 { break }
-      let holder = try HolderProcess()
-      let picked = try ports(holder.pid, "--pool", pool, "--count", "2")
-      let claimed = try name("a", at: place, "--pool", pool)
-      #expect(!picked.contains(claimed[0]), "killed at call \(limit)")
-      limit += 1
-    }
+    #expect(calls > 40)
   }
 
   @Test func aForgetKilledAtAnySystemCallLosesNothing() throws {
-    let pool = try unusedTestPool(4)
+    let pool = try unusedTestPool(3)
     let place = try makePlace("place")
-    let environment = [
-      "PORTPICKER_LEDGER=\(fixture.ledger)", "PORTPICKER_CLAIMS=\(claims)",
-    ]
-    var limit = 1
-    while true {
-      let claimed = try name("a", "b", at: place, "--pool", pool)
-      let outcome = try killed(
-        at: limit, ["forget", "a", "--at", place], environment)
+    let claimed = try name("a", "b", at: place, "--pool", pool)
+    let older = try contents(of: [claims, fixture.ledger])
+    let calls = try killAtCalls(of: ["forget", "a", "--at", place]) {
+      try restore(older)
+    } afterKill: { call in
       let result = try portpicker("forget", "a", "--at", place).run()
-      if outcome == 0 { break }
-      #expect(result.status <= 1, "killed at call \(limit): \(result)")
-      #expect(
-        try name("b", at: place) == [claimed[1]], "killed at call \(limit)")
+      #expect(result.status <= 1, "killed at call \(call): \(result)")
       // The next claim clears up what is left in the ledger.
-      _ = try name("c", at: place, "--pool", pool)
-      _ = try portpicker("forget", "c", "--at", place).run()
+      let next = try name("c", at: place, "--pool", pool)
       let holder = try HolderProcess()
-      let picked = try ports(holder.pid, "--pool", pool, "--count", "3")
-      #expect(!picked.contains(claimed[1]), "killed at call \(limit)")
-      holder.end()
-      limit += 1
+      let rest = try ports(holder.pid, "--pool", pool)
+      let all = [claimed[1]] + next + rest
+      #expect(Set(all).count == 3, "killed at call \(call): \(all)")
+      #expect(try name("b", at: place) == [claimed[1]])
     }
-    #expect(limit > 10)
+    #expect(calls > 10)
   }
 
   // MARK: - Worktrees that come and go
@@ -267,8 +228,13 @@ import Testing
     let third = try makePlace("third")
     let fresh = try name("a", at: third, "--pool", pool)
     #expect(Set(old + oldSecond + new).isDisjoint(with: fresh))
-    #expect(try name("b", at: third, "--pool", pool) == old)
-    #expect(try name("c", at: third, "--pool", pool) == oldSecond)
+    // A warning says whose they were.
+    for (name, ports) in [("b", old), ("c", oldSecond)] {
+      let result = try portpicker("name", name, "--at", third, "--pool", pool)
+        .run()
+      #expect(result.output == "\(ports[0])\n")
+      #expect(result.errors.contains("handed out again"))
+    }
     let result = try portpicker("name", "d", "--at", third, "--pool", pool)
       .run()
     #expect(result.status == 1)
@@ -348,18 +314,56 @@ import Testing
     return result.output.split(separator: "\n").compactMap { Int($0) }
   }
 
-  /// - Returns: 1 if the command was killed at the system call, 0 if it had ended
-  ///   before.
-  private func killed(
-    at limit: Int, _ words: [String], _ environment: [String]
-  ) throws -> Int32 {
-    let outcome = withCStrings([Command.portpickerPath] + words) { arguments in
-      withCStrings(environment) { environment in
-        cts_run_killed(
-          Command.portpickerPath, arguments, environment, claims, limit)
+  /// Kills a command with SIGKILL at its system calls, one after another, from the
+  /// first look at the claims file to its end.
+  ///
+  /// Every fourth call, from a random one on, unless the tests are thorough.
+  ///
+  /// - Parameters:
+  ///   - words: The arguments.
+  ///   - prepare: Called before each run.
+  ///   - afterKill: Called after each kill.
+  /// - Returns: How many calls the command makes.
+  /// - Throws: What `prepare` and `afterKill` throw, or that ptrace(2) is not available.
+  private func killAtCalls(
+    of words: [String], prepare: () throws -> Void,
+    afterKill: (Int) throws -> Void
+  ) throws -> Int {
+    let environment = [
+      "PORTPICKER_LEDGER=\(fixture.ledger)", "PORTPICKER_CLAIMS=\(claims)",
+    ]
+    let step = Self.isThorough ? 1 : 4
+    var call = Int.random(in: 1...step)
+    while true {
+      try prepare()
+      let outcome = withCStrings([Command.portpickerPath] + words) { words in
+        withCStrings(environment) { environment in
+          cts_run_killed(
+            Command.portpickerPath, words, environment, claims, call)
+        }
+      }
+      try #require(outcome >= 0, "ptrace(2) is needed: \(errno)")
+      if outcome == 0 { return call }
+      try afterKill(call)
+      call += step
+    }
+  }
+
+  private func contents(of paths: [String]) throws -> [String: Data] {
+    try Dictionary(
+      uniqueKeysWithValues: paths.map {
+        ($0, try Data(contentsOf: URL(fileURLWithPath: $0)))
+      })
+  }
+
+  /// Gives files their content, and removes the other files of the command.
+  private func restore(_ older: [String: Data]) throws {
+    for path in [claims, fixture.ledger] {
+      if let data = older[path] {
+        try data.write(to: URL(fileURLWithPath: path))
+      } else {
+        try? FileManager.default.removeItem(atPath: path)
       }
     }
-    try #require(outcome >= 0, "ptrace(2) is needed: \(errno)")
-    return outcome
   }
 }

@@ -132,8 +132,8 @@ ssize_t cts_attribute(const char *path, const char *name, void *value, size_t si
 void cts_end(pid_t child);
 
 /// Runs a program until it opens a file whose path ends in `path_suffix`, and kills it
-/// with SIGKILL at its `limit`th system call after that, before the kernel carries out
-/// the call. Returns 1 if the program was killed, 0 if it ended before, or -1 with
+/// with SIGKILL at its `limit`th system call after that other than pread(2), before the
+/// kernel carries out the call. Returns 1 if the program was killed, 0 if it ended before, or -1 with
 /// `errno` if ptrace(2) is not available.
 int cts_run_killed(const char *path, char *const argv[], char *const envp[],
                    const char *path_suffix, long limit);

@@ -79,6 +79,11 @@ struct ManifestCheck {
         "'env=\(printable(variable))'; expected the name of a variable: a "
           + "letter or _, then letters, digits and _")
     }
+    if Self.reserved.contains(variable) {
+      throw ManifestProblem(
+        "'env=\(variable)'; expected a variable that shells and programs do not "
+          + "depend on")
+    }
     if let other = variables[variable] { throw clash(variable, with: other) }
     if let (base, ending) = Self.split(variable) {
       if let block = variables[base], Self.adds(ending, block.count) {
@@ -104,6 +109,12 @@ struct ManifestCheck {
       "the variable \(variable) is also that of the name '\(other.name)' on "
         + "\(other.place); expected another one: set env=")
   }
+
+  /// Variables that would break the shell, or the programs that it starts.
+  private static let reserved: Set = [
+    "BASH_ENV", "ENV", "HOME", "IFS", "LD_LIBRARY_PATH", "LD_PRELOAD", "PATH",
+    "PWD", "SHELL", "TERM", "TMPDIR", "USER",
+  ]
 
   static func isVariable(_ text: String) -> Bool {
     let isFirst: (UInt8) -> Bool = {

@@ -1,4 +1,8 @@
+import HostSystem
+
 /// A table with a heading and aligned columns.
+///
+/// Characters that could change the terminal's state are replaced by `?`.
 struct Table {
   private let heading: [String]
   private var rows: [[String]] = []
@@ -15,7 +19,7 @@ struct Table {
   }
 
   mutating func add(_ row: [String]) {
-    rows.append(row)
+    rows.append(row.map { printable($0) })
   }
 
   var isEmpty: Bool { rows.isEmpty }

@@ -47,6 +47,31 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: fixture.command.claims))
   }
 
+  /// A path may contain what a terminal would act on.
+  @Test func aPathCannotMoveTheCursor() throws {
+    let place = try fixture.place("red\u{1B}[31m")
+    _ = try fixture.claim("web", in: place)
+    let result = try fixture.run(in: place, "names", "--all")
+    #expect(result.output.contains("red?[31m"))
+    #expect(!result.output.contains("\u{1B}"))
+  }
+
+  @Test func theUmaskTakesNothingFromTheLock() throws {
+    let place = try fixture.place("a")
+    let result = try Command(
+      "/bin/sh",
+      [
+        "-c", "umask 777; exec \"$@\"", "sh", Command.portpickerPath, "name",
+        "web", "--at", place, "--pool", fixture.pool,
+      ], environment: fixture.command.environment
+    ).run()
+    #expect(result.status == 0, "\(result)")
+    let lock = try #require(fixture.command.environment["PORTPICKER_CLAIMS"])
+    let attributes = try FileManager.default.attributesOfItem(
+      atPath: try #require(lock) + ".lock")
+    #expect(attributes[.posixPermissions] as? Int == 0o600)
+  }
+
   @Test func namesOfAllPlaces() throws {
     let places = try ["a", "b", "c"].map { try fixture.place($0) }
     let ports = try places.map { try fixture.claim("web", in: $0)[0] }

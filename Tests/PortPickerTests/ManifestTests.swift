@@ -71,6 +71,7 @@ struct ManifestTests {
       ("web count=x", ":1: 'count=x'; expected a number of ports"),
       ("web env=", ":1: 'env='; expected the name of a variable"),
       ("web env=9A", ":1: 'env=9A'; expected the name of a variable"),
+      ("web env=PATH", ":1: 'env=PATH'; expected a variable that shells"),
       ("web env=A-B", ":1: 'env=A-B'; expected the name of a variable"),
       ("web env=É", ":1: 'env=É'; expected the name of a variable"),
       (

@@ -29,10 +29,17 @@ package struct File: ~Copyable, Sendable {
   ///
   /// - Throws: The error of open(2), as for ``init(openingExisting:)``.
   package init(openingOrCreating path: String) throws(Errno) {
-    descriptor = try Descriptor {
-      open(
-        path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-        0o600)
+    do {
+      try self.init(openingExisting: path)
+    } catch {
+      guard error == .noSuchFileOrDirectory else { throw error }
+      do {
+        try self.init(creating: path)
+      } catch {
+        guard error == .fileExists else { throw error }
+        // Another process was faster.
+        try self.init(openingExisting: path)
+      }
     }
   }
 

@@ -44,8 +44,8 @@ import Testing
     #expect(
       has(lines, "ok names", fixture.command.claims, "1 name in 1 directory"))
     #expect(has(lines, "ok manifest \(place)/.ports", "2 names"))
-    #expect(!has(lines, "note names"))
-    #expect(!has(lines, "note manifest"))
+    #expect(!has(lines, "note names "))
+    #expect(!has(lines, "note manifest "))
   }
 
   @Test func placesThatAreGone() throws {

@@ -26,12 +26,10 @@ package enum Presence: Hashable, Sendable {
 package final class DirectoryLook: @unchecked Sendable {
   private let paths: [String]
   private let look: @Sendable (String) -> Presence
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
-    capacity: 1)
-  private let hasFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(
-    capacity: 1)
+  /// Signaled when all are looked at.
+  private let monitor = Monitor()
 
-  // Guarded by `mutex`.
+  // Guarded by `monitor`.
   private var found: [Presence] = []
   private var isOver = false
 
@@ -46,20 +44,6 @@ package final class DirectoryLook: @unchecked Sendable {
   ) {
     self.paths = paths
     self.look = look
-    pthread_mutex_init(mutex, nil)
-    // Steps of the wall clock must not affect the limit.
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(hasFinished, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(hasFinished)
-    pthread_mutex_destroy(mutex)
-    hasFinished.deallocate()
-    mutex.deallocate()
   }
 
   /// Looks at the directories.
@@ -73,26 +57,27 @@ package final class DirectoryLook: @unchecked Sendable {
     within limit: Duration, on threads: WaitingThreads
   ) -> [Presence] {
     let isStarted: ()? = try? threads.run { self.work() }
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
     let deadline = Deadline(after: limit)
-    while isStarted != nil, found.count < paths.count, !deadline.hasPassed {
-      var end = deadline.systemTime
-      pthread_cond_timedwait(hasFinished, mutex, &end)
+    return monitor.withLock {
+      while isStarted != nil, found.count < paths.count, !deadline.hasPassed {
+        monitor.wait(until: deadline)
+      }
+      isOver = true
+      let rest = paths.count - found.count
+      return found + [Presence](repeating: .unknown, count: rest)
     }
-    isOver = true
-    let rest = paths.count - found.count
-    return found + [Presence](repeating: .unknown, count: rest)
   }
 
   private func work() {
     for path in paths {
       let presence = look(path)
-      pthread_mutex_lock(mutex)
-      defer { pthread_mutex_unlock(mutex) }
-      if isOver { return }
-      found.append(presence)
-      if found.count == paths.count { pthread_cond_signal(hasFinished) }
+      let goesOn = monitor.withLock {
+        if isOver { return false }
+        found.append(presence)
+        if found.count == paths.count { monitor.signal() }
+        return true
+      }
+      if !goesOn { return }
     }
   }
 }

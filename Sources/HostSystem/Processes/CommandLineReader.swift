@@ -19,12 +19,10 @@ package final class CommandLineReader: @unchecked Sendable {
   private let stuckAfter: Duration
   private let threads = WaitingThreads(idleTimeout: .zero)
   private let read: @Sendable (Int32) -> String
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
-    capacity: 1)
-  private let hasFinished = UnsafeMutablePointer<pthread_cond_t>.allocate(
-    capacity: 1)
+  /// Signaled when a thread has finished its part of a batch.
+  private let monitor = Monitor()
 
-  // Guarded by `mutex`.
+  // Guarded by `monitor`.
   /// The processes that are being read, and when each counts as stuck.
   private var current: [Int32: Deadline] = [:]
   private var threadCount = 0
@@ -57,20 +55,6 @@ package final class CommandLineReader: @unchecked Sendable {
   ) {
     self.stuckAfter = stuckAfter
     self.read = read
-    pthread_mutex_init(mutex, nil)
-    // Steps of the wall clock must not affect the timeouts.
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(hasFinished, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    pthread_cond_destroy(hasFinished)
-    pthread_mutex_destroy(mutex)
-    hasFinished.deallocate()
-    mutex.deallocate()
   }
 
   /// The command lines of some processes; see ``commandLine(ofProcess:)``.
@@ -94,25 +78,21 @@ package final class CommandLineReader: @unchecked Sendable {
   private func linesInTime(
     of pids: Set<Int32>, _ deadline: Deadline
   ) -> [Int32: String] {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    let batch = Batch(
-      pids.filter { pid in current[pid].map { !$0.hasPassed } ?? true })
-    start(batch)
-    var count = 0
-    while batch.isInProgress, !deadline.hasPassed {
-      waitForEnd(Deadline(after: min(Self.progressTimeout, deadline.remaining)))
-      if batch.lines.count == count { start(batch) }
-      count = batch.lines.count
+    monitor.withLock {
+      let batch = Batch(
+        pids.filter { pid in current[pid].map { !$0.hasPassed } ?? true })
+      start(batch)
+      var count = 0
+      while batch.isInProgress, !deadline.hasPassed {
+        monitor.wait(
+          until: Deadline(
+            after: min(Self.progressTimeout, deadline.remaining)))
+        if batch.lines.count == count { start(batch) }
+        count = batch.lines.count
+      }
+      batch.queue = []
+      return batch.lines
     }
-    batch.queue = []
-    return batch.lines
-  }
-
-  /// Waits until a thread has finished its part of a batch.
-  private func waitForEnd(_ deadline: Deadline) {
-    var end = deadline.systemTime
-    pthread_cond_timedwait(hasFinished, mutex, &end)
   }
 
   /// Starts another thread for a batch, if processes are left in its queue.
@@ -127,21 +107,19 @@ package final class CommandLineReader: @unchecked Sendable {
   }
 
   private func work(on batch: Batch) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    while let pid = batch.queue.popFirst() {
-      let deadline = Deadline(after: stuckAfter)
-      current[pid] = deadline
-      batch.current[pid] = deadline
-      pthread_mutex_unlock(mutex)
-      let line = read(pid)
-      pthread_mutex_lock(mutex)
-      current[pid] = nil
-      batch.current[pid] = nil
-      batch.lines[pid] = line
+    monitor.withLock {
+      while let pid = batch.queue.popFirst() {
+        let deadline = Deadline(after: stuckAfter)
+        current[pid] = deadline
+        batch.current[pid] = deadline
+        let line = monitor.withoutLock { read(pid) }
+        current[pid] = nil
+        batch.current[pid] = nil
+        batch.lines[pid] = line
+      }
+      threadCount -= 1
+      batch.threadCount -= 1
+      monitor.broadcast()
     }
-    threadCount -= 1
-    batch.threadCount -= 1
-    pthread_cond_broadcast(hasFinished)
   }
 }

@@ -19,13 +19,11 @@ package final class WaitingThreads: @unchecked Sendable {
   /// The kernel allocates only what is used.
   private static let stackSize = 512 << 10
 
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
-    capacity: 1)
-  private let hasWork = UnsafeMutablePointer<pthread_cond_t>.allocate(
-    capacity: 1)
+  /// Signaled when there is work.
+  private let monitor = Monitor()
   private let idleTimeout: Duration
 
-  // Guarded by `mutex`.
+  // Guarded by `monitor`.
   private var queue: ArraySlice<@Sendable () -> Void> = []
   private var threads = 0
   private var idle = 0
@@ -33,21 +31,6 @@ package final class WaitingThreads: @unchecked Sendable {
   /// - Parameter idleTimeout: How long a thread waits for work before it ends.
   package init(idleTimeout: Duration = .seconds(5)) {
     self.idleTimeout = idleTimeout
-    pthread_mutex_init(mutex, nil)
-    // Steps of the wall clock must not affect the timeout.
-    var attributes = pthread_condattr_t()
-    pthread_condattr_init(&attributes)
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
-    pthread_cond_init(hasWork, &attributes)
-    pthread_condattr_destroy(&attributes)
-  }
-
-  deinit {
-    // Each thread has a reference to this, so none is left.
-    pthread_cond_destroy(hasWork)
-    pthread_mutex_destroy(mutex)
-    hasWork.deallocate()
-    mutex.deallocate()
   }
 
   /// Runs work on one of the threads.
@@ -55,27 +38,25 @@ package final class WaitingThreads: @unchecked Sendable {
   /// - Throws: The error of pthread_create(3) if there is no thread and none can be
   ///   started. The work is not run then.
   package func run(_ work: @escaping @Sendable () -> Void) throws(Errno) {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    queue.append(work)
-    if idle > 0 { pthread_cond_signal(hasWork) }
-    // Threads that were woken but do not run yet still count as idle.
-    if idle >= queue.count || threads == Self.maximum { return }
-    do throws(Errno) {
-      try startThread()
-      threads += 1
-    } catch {
-      if threads > 0 { return }
-      queue.removeLast()
-      throw error
+    try monitor.withLock { () throws(Errno) in
+      queue.append(work)
+      if idle > 0 { monitor.signal() }
+      // Threads that were woken but do not run yet still count as idle.
+      if idle >= queue.count || threads == Self.maximum { return }
+      do throws(Errno) {
+        try startThread()
+        threads += 1
+      } catch {
+        if threads > 0 { return }
+        queue.removeLast()
+        throw error
+      }
     }
   }
 
   /// The current number of threads.
   package var count: Int {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return threads
+    monitor.withLock { threads }
   }
 
   private func startThread() throws(Errno) {
@@ -101,20 +82,18 @@ package final class WaitingThreads: @unchecked Sendable {
 
   /// Waits for work; `nil` if none arrives within the idle timeout.
   private func next() -> (@Sendable () -> Void)? {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    if let work = queue.popFirst() { return work }
-    idle += 1
-    defer { idle -= 1 }
-    var end = Deadline(after: idleTimeout).systemTime
-    while queue.isEmpty {
-      if pthread_cond_timedwait(hasWork, mutex, &end) == ETIMEDOUT,
-        queue.isEmpty
-      {
-        threads -= 1
-        return nil
+    monitor.withLock {
+      if let work = queue.popFirst() { return work }
+      idle += 1
+      defer { idle -= 1 }
+      let deadline = Deadline(after: idleTimeout)
+      while queue.isEmpty {
+        if !monitor.wait(until: deadline), queue.isEmpty {
+          threads -= 1
+          return nil
+        }
       }
+      return queue.popFirst()
     }
-    return queue.popFirst()
   }
 }

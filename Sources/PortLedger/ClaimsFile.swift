@@ -33,29 +33,14 @@ struct ClaimsFile: Sendable {
   /// - Throws: `ClaimsError.file`.
   func read() throws(ClaimsError) -> [UInt8]? {
     do {
-      return try contents()
+      return try readRegularFile(path, limit: Self.limit)
     } catch {
       switch error {
       case .noSuchFileOrDirectory: return nil
-      // A socket, or something else that is not a regular file.
-      case .noSuchAddressOrDevice, .notSupported: throw problem(.notAFile)
+      case .isDirectory, .notSupported: throw problem(.notAFile)
       case .fileTooLarge: throw problem(.tooLarge(limit: Self.limit))
       default: throw problem(.system(error))
       }
-    }
-  }
-
-  private func contents() throws(Errno) -> [UInt8] {
-    let file = try File(reading: path)
-    let status = try file.status()
-    guard status.type == .regular else { throw .notSupported }
-    var size = Int(status.size)
-    while true {
-      if size > Self.limit { throw .fileTooLarge }
-      // One more byte shows whether the file has grown.
-      let bytes = try file.read(at: 0, count: size + 1)
-      if bytes.count <= size { return bytes }
-      size = max(size * 2, 4096)
     }
   }
 

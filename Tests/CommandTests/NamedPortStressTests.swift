@@ -315,7 +315,7 @@ import Testing
   }
 
   /// Kills a command with SIGKILL at its system calls, one after another, from the
-  /// first look at the claims file to its end.
+  /// opening of the claims' lock, before which it changes nothing, to its end.
   ///
   /// Every fourth call, from a random one on, unless the tests are thorough.
   ///
@@ -339,7 +339,7 @@ import Testing
       let outcome = withCStrings([Command.portpickerPath] + words) { words in
         withCStrings(environment) { environment in
           cts_run_killed(
-            Command.portpickerPath, words, environment, claims, call)
+            Command.portpickerPath, words, environment, claims + ".lock", call)
         }
       }
       try #require(outcome >= 0, "ptrace(2) is needed: \(errno)")

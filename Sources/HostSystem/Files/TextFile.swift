@@ -39,7 +39,7 @@ func readSetting(_ path: String) throws(Errno) -> String {
 ///   - path: The file's path.
 ///   - limit: The number of bytes that the file may have.
 /// - Returns: The bytes.
-/// - Throws: The error of open(2) or read(2); `Errno.isDirectory`, or
+/// - Throws: The error of open(2) or pread(2); `Errno.isDirectory`, or
 ///   `Errno.notSupported` for anything else that is not a regular file;
 ///   `Errno.fileTooLarge`.
 package func readRegularFile(
@@ -47,13 +47,17 @@ package func readRegularFile(
 ) throws(Errno) -> [UInt8] {
   // Opening a device can have an effect, so that it is looked at first.
   try requireRegular(Stat(path))
-  let file = try Descriptor {
-    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+  let file = try File(reading: path)
+  let status = try file.status()
+  try requireRegular(status)
+  var size = Int(status.size)
+  while true {
+    if size > limit { throw .fileTooLarge }
+    // One more byte shows whether the file has grown.
+    let bytes = try file.read(at: 0, count: size + 1)
+    if bytes.count <= size { return bytes }
+    size = max(size * 2, 4096)
   }
-  try requireRegular(file.raw.stat())
-  let bytes = try readAll(file.raw, limit: limit + 1)
-  if bytes.count > limit { throw .fileTooLarge }
-  return bytes
 }
 
 private func requireRegular(_ status: Stat) throws(Errno) {

@@ -18,10 +18,8 @@ import SystemPackage
 /// - SeeAlso: `is_port_free` of the original.
 public func isPortFree(_ port: Int) throws(PortPickerError) -> Bool {
   let port = try validPort(port)
-  do {
-    return try PortProbe.isFree(port)
-  } catch {
-    throw probeFailure(port, error)
+  return try failing("cannot probe port \(port)") { () throws(Errno) in
+    try PortProbe.isFree(port)
   }
 }
 
@@ -38,14 +36,14 @@ public func probePort(
   _ port: Int = 0, over transport: Transport
 ) throws(PortPickerError) -> Int? {
   let port = port == 0 ? 0 : try validPort(port)
-  do {
-    let socket = try PortSocket(binding: port, transport.transportProtocol)
-    return Int(try socket.port())
-  } catch {
-    guard (try? PortStatus(refusal: error)) != nil else {
-      throw probeFailure(port, error)
+  return try failing("cannot probe port \(port)") { () throws(Errno) in
+    do throws(Errno) {
+      let socket = try PortSocket(binding: port, transport.transportProtocol)
+      return Int(try socket.port())
+    } catch {
+      _ = try PortStatus(refusal: error)
+      return nil
     }
-    return nil
   }
 }
 
@@ -64,11 +62,4 @@ public enum Transport: Hashable, Sendable, CaseIterable {
     case .udp: .udp
     }
   }
-}
-
-private func probeFailure(_ port: UInt16, _ error: Errno) -> PortPickerError {
-  PortPickerError(
-    .systemFailure,
-    "cannot probe port \(port): \(error)"
-      + (error.advice.map { "; \($0)" } ?? ""), error)
 }

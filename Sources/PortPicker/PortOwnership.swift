@@ -68,15 +68,9 @@ extension PortOwnership {
   package static func of(
     _ ports: [UInt16], in place: Place, knownPlaces: [String] = []
   ) throws(PortPickerError) -> [PortOwnership] {
-    let sockets: [SocketEntry]
-    do {
-      sockets = try SocketTable.sockets(onPorts: Set(ports))
-        .filter(\.isListener)
-    } catch {
-      throw PortPickerError(
-        .systemFailure,
-        "cannot list the sockets of a port: \(error)"
-          + (error.advice.map { "; \($0)" } ?? ""), error)
+    let sockets = try failing("cannot list the sockets of a port") {
+      () throws(Errno) in
+      try SocketTable.sockets(onPorts: Set(ports)).filter(\.isListener)
     }
     let owners = socketOwners(of: Set(sockets.map(\.inode).filter { $0 != 0 }))
     let processes = lineages(of: owners)
@@ -174,13 +168,6 @@ extension PortOwnership {
     if verdicts.isEmpty { return .none }
     if verdicts.allSatisfy({ $0 == .mine }) { return .mine }
     return verdicts.first { $0 != .mine && $0 != .unknown } ?? .unknown
-  }
-}
-
-extension SocketEntry {
-  /// Whether it waits for whoever connects or sends to it.
-  fileprivate var isListener: Bool {
-    state == (transport == .udp ? .bound : .listening)
   }
 }
 

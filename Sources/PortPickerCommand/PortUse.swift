@@ -80,11 +80,9 @@ struct PortUse {
   static func isIdle(
     _ port: UInt16, _ transport: TransportProtocol
   ) throws(PortPickerError) -> Bool {
-    let state: SocketState = transport == .udp ? .bound : .listening
-    return try failing("cannot list the sockets of a port") {
-      () throws(Errno) in
+    try failing("cannot list the sockets of a port") { () throws(Errno) in
       !(try SocketTable.sockets(onPorts: [port]))
-        .contains { $0.transport == transport && $0.state == state }
+        .contains { $0.transport == transport && $0.isListener }
     }
   }
 

@@ -14,6 +14,12 @@ package struct SocketEntry: Hashable, Sendable {
   /// The number by which `/proc/PID/fd` names the socket; 0 for a TIME_WAIT
   /// remnant.
   package let inode: UInt64
+
+  /// Whether it waits for whoever connects or sends to it: a TCP socket that accepts
+  /// connections, or a UDP socket that is not connected.
+  package var isListener: Bool {
+    state == (transport == .udp ? .bound : .listening)
+  }
 }
 
 /// The state of a socket, for both protocols.

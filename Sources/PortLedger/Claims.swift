@@ -19,7 +19,7 @@ package struct Claims: Sendable {
 
   /// Reads the file, without a lock.
   ///
-  /// - Returns: The claims; none if there is no file.
+  /// - Returns: The claims; an empty list if the file does not exist.
   /// - Throws: `ClaimsError.file`.
   package func list() throws(ClaimsError) -> ClaimList {
     ClaimList(parsing: try ClaimsFile(location.resolved()).read() ?? [])

@@ -109,9 +109,7 @@ extension Ledger {
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
-        try file.update(ports) { _, record in
-          record.isClaimed(in: mark.file) ? .zero : nil
-        }
+        try file.clear(ports) { $0.isClaimed(in: mark.file) }
       }
     }
   }
@@ -122,9 +120,7 @@ extension Ledger {
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
-        try file.update(ports) { _, record in
-          record == .lease(lease) ? .zero : nil
-        }
+        try file.clear(ports) { $0 == .lease(lease) }
       }
     }
   }

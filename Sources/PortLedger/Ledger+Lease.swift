@@ -199,11 +199,9 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
     _ ports: some Sequence<UInt16>, in file: LedgerFile
   ) throws(LeasingError) {
     try ledger.store.step { () throws(Errno) in
-      try file.update(ports) { _, record in
-        guard case .lease(let found) = record,
-          found == lease || found == tentative
-        else { return nil }
-        return .zero
+      try file.clear(ports) { record in
+        guard case .lease(let found) = record else { return false }
+        return found == lease || found == tentative
       }
     }
   }
@@ -220,9 +218,7 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
         try file.update(ports) { port, _ in file.words(of: lease, for: port) }
         try file.write(header)
       } catch {
-        try? file.update(ports) { _, record in
-          record == .lease(lease) ? .zero : nil
-        }
+        try? file.clear(ports) { $0 == .lease(lease) }
         throw error
       }
     }

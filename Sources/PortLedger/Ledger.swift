@@ -59,11 +59,9 @@ package final class Ledger: Sendable {
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
-        for port in ports {
-          guard case .lease(let lease) = try file.record(of: port),
-            lease.holder == holder
-          else { continue }
-          try file.write(nil, for: port)
+        try file.clear(ports) { record in
+          guard case .lease(let lease) = record else { return false }
+          return lease.holder == holder
         }
       }
     }

@@ -125,6 +125,18 @@ final class LedgerFile: @unchecked Sendable {
     try flush()
   }
 
+  /// Makes ports vacant, with one call for each page.
+  ///
+  /// - Parameters:
+  ///   - ports: The ports.
+  ///   - condition: Whether to change a record.
+  /// - Throws: As ``update(_:_:)``.
+  func clear(
+    _ ports: some Sequence<UInt16>, where condition: (LedgerRecord) -> Bool
+  ) throws(Errno) {
+    try update(ports) { _, record in condition(record) ? .zero : nil }
+  }
+
   /// Writes a port's record: a lease, or `nil` for a vacant port.
   ///
   /// If the process is killed, all of the record is written or nothing.

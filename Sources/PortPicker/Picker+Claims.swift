@@ -110,6 +110,17 @@ extension Picker {
     }
   }
 
+  /// The places that have claims, in no order, whether or not they exist.
+  ///
+  /// - Throws: As ``claimsReport()``.
+  package static func claimedPlaces() throws(PortPickerError) -> [String] {
+    let claims = try convertingErrors(locateClaims)
+    let list = try convertingErrors { () throws(ClaimsError) in
+      try claims.list()
+    }
+    return Set(list.claims.map(\.place)).map(\.text)
+  }
+
   /// The ports that a new ledger records as claimed; `nil` if there is no file.
   static func claimedPorts() throws(ClaimsError) -> ClaimedPorts? {
     do throws(ClaimsError) {

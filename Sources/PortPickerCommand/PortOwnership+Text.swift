@@ -9,9 +9,8 @@ extension PortOwnership {
   static func of(
     _ ports: [UInt16], in place: Place
   ) throws(PortPickerError) -> [PortOwnership] {
-    let claims = (try? Picker.shared.claimsReport().claims) ?? []
-    return try of(
-      ports, in: place, knownPlaces: Array(Set(claims.map(\.place))))
+    try of(
+      ports, in: place, knownPlaces: (try? Picker.claimedPlaces()) ?? [])
   }
 }
 

@@ -86,7 +86,7 @@ public struct Manifest: Hashable, Sendable {
   public static func read(
     at place: String
   ) throws(PortPickerError) -> Manifest? {
-    let path = place == "/" ? "/\(fileName)" : "\(place)/\(fileName)"
+    let path = path(at: place)
     let bytes: [UInt8]
     do {
       bytes = try readRegularFile(path, limit: sizeLimit)
@@ -99,6 +99,9 @@ public struct Manifest: Hashable, Sendable {
 
   /// The name of a manifest's file.
   package static let fileName = ".ports"
+
+  /// The file that the manifest of a place is in.
+  static func path(at place: String) -> String { Place.join(place, fileName) }
 
   private static let sizeLimit = 1 << 20
 

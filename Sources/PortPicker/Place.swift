@@ -59,7 +59,7 @@ package struct Place: Hashable, Sendable {
   }
 
   /// The file that the place's manifest has or would have.
-  package var manifestPath: String { Self.join(path, Manifest.fileName) }
+  package var manifestPath: String { Manifest.path(at: path) }
 
   /// Whether a directory is this place or inside of it.
   ///
@@ -95,7 +95,7 @@ extension Place {
   ) throws(PortPickerError) -> String {
     var checkout: String?
     for path in upwards(from: directory) {
-      if try exists(join(path, Manifest.fileName)) { return path }
+      if try exists(Manifest.path(at: path)) { return path }
       guard checkout == nil, let git = try git(in: path) else { continue }
       checkout = path
       if git == .linkedWorktree { break }
@@ -178,7 +178,7 @@ extension Place {
     }
   }
 
-  fileprivate static func join(_ directory: String, _ name: String) -> String {
+  static func join(_ directory: String, _ name: String) -> String {
     directory == "/" ? "/\(name)" : "\(directory)/\(name)"
   }
 }

@@ -71,11 +71,13 @@ struct EnvCommand: ParsableCommand {
       return
     }
     let format = format ?? .dotenv
-    let lines = format.lines(variables, manifest: place.manifestPath)
     if format == .github {
-      try addToGitHubEnvironment(lines)
+      try addToGitHubEnvironment(
+        format.text(variables, manifest: place.manifestPath))
     } else {
-      try print(lines.joined(separator: "\n"))
+      try print(
+        format.lines(variables, manifest: place.manifestPath)
+          .joined(separator: "\n"))
     }
   }
 

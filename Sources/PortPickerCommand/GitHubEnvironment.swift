@@ -2,11 +2,11 @@ import HostSystem
 import PortPicker
 import SystemPackage
 
-/// Appends lines to the file whose variables the next steps of a GitHub workflow have
+/// Appends whole lines to the file whose variables the next steps of a GitHub workflow have
 /// (`GITHUB_ENV`).
 ///
 /// - Throws: `invalidArgument` if no file is named; `systemFailure`.
-func addToGitHubEnvironment(_ lines: [String]) throws(PortPickerError) {
+func addToGitHubEnvironment(_ text: String) throws(PortPickerError) {
   let path: String?
   do {
     path = try environmentText("GITHUB_ENV")
@@ -21,7 +21,7 @@ func addToGitHubEnvironment(_ lines: [String]) throws(PortPickerError) {
         + "workflow")
   }
   do {
-    try append(lines, to: path)
+    try append(text, to: path)
   } catch {
     throw PortPickerError(
       .systemFailure,
@@ -30,8 +30,8 @@ func addToGitHubEnvironment(_ lines: [String]) throws(PortPickerError) {
   }
 }
 
-/// Appends lines to a file, on lines of their own.
-private func append(_ lines: [String], to path: String) throws {
+/// Appends whole lines to a file, beginning on a new line.
+private func append(_ text: String, to path: String) throws {
   let file = try FileDescriptor.open(
     path, .readWrite, options: [.append, .create, .closeOnExec],
     permissions: [.ownerReadWrite, .groupRead, .otherRead])
@@ -44,6 +44,6 @@ private func append(_ lines: [String], to path: String) throws {
       }
     }
     let start = last == [0x0A] ? "" : "\n"
-    try file.writeAll((start + lines.map { $0 + "\n" }.joined()).utf8)
+    try file.writeAll((start + text).utf8)
   }
 }

@@ -18,16 +18,7 @@ import Testing
       ["doctor"] + arguments, environment: environment
     ).run()
     #expect(result.errors == "")
-    return (
-      result.status,
-      result.output.split(separator: "\n").map {
-        $0.split(separator: " ").joined(separator: " ")
-      }
-    )
-  }
-
-  private func has(_ lines: [String], _ start: String, _ part: String) -> Bool {
-    lines.contains { $0.hasPrefix(start) && $0.contains(part) }
+    return (result.status, result.findings)
   }
 
   @Test func whereAllIsWell() throws {

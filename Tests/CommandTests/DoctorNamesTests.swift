@@ -19,20 +19,7 @@ import Testing
       in: place, ["doctor"] + arguments, environment: environment
     ).run()
     #expect(result.errors == "")
-    return (
-      result.status,
-      result.output.split(separator: "\n").map {
-        $0.split(separator: " ").joined(separator: " ")
-      }
-    )
-  }
-
-  private func has(_ lines: [String], _ start: String, _ parts: String...)
-    -> Bool
-  {
-    lines.contains { line in
-      line.hasPrefix(start) && parts.allSatisfy { line.contains($0) }
-    }
+    return (result.status, result.findings)
   }
 
   @Test func whereAllIsWell() throws {
@@ -160,9 +147,7 @@ import Testing
         in: place, ["doctor"] + arguments
       ).run()
       #expect(result.status == 1)
-      let lines = result.output.split(separator: "\n").map {
-        $0.split(separator: " ").joined(separator: " ")
-      }
+      let lines = result.findings
       let found = lines.filter {
         $0.hasPrefix("problem pool (names)")
           && $0.contains(" leases \(port), which names have")

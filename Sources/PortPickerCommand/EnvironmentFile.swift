@@ -137,7 +137,7 @@ extension FileReplacementError.Step {
     case (.replace, .notPermitted):
       "it may be immutable (lsattr(1)), or in a directory where only owners "
         + "may replace files"
-    default: "see to it that this user may do that"
+    default: "give this user the permission to do that"
     }
   }
 }

@@ -5,10 +5,10 @@ package import SystemPackage
 ///
 /// The file at a path, or at the target of a link, is read first. The new content is
 /// written to a temporary file in the same directory, which then takes the place of the
-/// file (rename(2)). Whoever reads the file, or whatever ends this process, there is the
-/// old content or the new one. After a failure, the file is as it was, and the temporary
-/// file is gone; only a process that is killed may leave one, which the next replacement
-/// removes.
+/// file (rename(2)). At any moment, even if this process is killed, the file has either the
+/// old content or the new one. After a failure, the file is unchanged, and the temporary
+/// file is removed. A process that is killed may leave a temporary file, which the next
+/// replacement removes.
 ///
 /// The file keeps its owner, group, mode and extended attributes, which include access
 /// control lists (acl(5)). It does not keep what belongs to the inode: its number,
@@ -222,7 +222,7 @@ extension FileReplacement {
     }
   }
 
-  /// - Returns: `nil` if there is no file.
+  /// - Returns: `nil` if the file does not exist.
   private static func status(of path: String) throws(Errno) -> Stat? {
     do {
       return try Stat(path, followTargetSymlink: false)

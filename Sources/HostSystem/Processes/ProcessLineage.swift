@@ -30,9 +30,9 @@ package struct ProcessLineage: Hashable, Sendable {
 
   /// Reads the lineage of a process.
   ///
-  /// What it returns was true of one process at one moment at least: if the process
-  /// ends meanwhile, there is no lineage, whoever has its pid then. An ancestor that
-  /// ends meanwhile, or that is replaced, ends the lineage.
+  /// The result describes one process at one moment. If the process ends during the
+  /// call, the result is `nil`, even if another process then has its pid. If an ancestor
+  /// ends, or is replaced, the lineage ends before it.
   ///
   /// None of what this reads waits for the process.
   ///

@@ -161,10 +161,11 @@ extension LedgerFile {
     }
     var conflicts = MirrorConflicts()
     let mark = claims.mark
-    let ports =
-      removingOthers
-      ? PortPool([1...UInt16.max]).ranges : claims.ports.ranges
-    for range in ports {
+    var ports = claims.ports
+    if removingOthers {
+      ports = PortPool(ports.ranges + (try occupiedPorts()).map { $0...$0 })
+    }
+    for range in ports.ranges {
       try update(range) { port, record in
         guard wanted[Int(port)] else {
           return record.isClaimed(in: mark.file) ? .zero : nil

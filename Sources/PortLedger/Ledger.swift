@@ -91,7 +91,7 @@ package final class Ledger: Sendable {
       file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
         var contents = Contents()
-        for port in 1...UInt16.max {
+        for port in try file.occupiedPorts() {
           switch try file.record(of: port) {
           case .vacant: break
           case .lease(let lease) where lease.isTentative: break

@@ -72,6 +72,30 @@ final class LedgerFile: @unchecked Sendable {
     return page.load(fromByteOffset: place, as: SIMD4<UInt64>.self)
   }
 
+  /// The ports whose records are not vacant, in ascending order.
+  ///
+  /// Most pages have none, and cost a read and a comparison.
+  func occupiedPorts() throws(Errno) -> [UInt16] {
+    var ports: [UInt16] = []
+    var port = 1
+    while port <= Int(UInt16.max) {
+      let start = try place(of: UInt16(port))
+      let count = min(
+        (page.count - start) / LedgerFormat.recordSize,
+        Int(UInt16.max) - port + 1)
+      let end = start + count * LedgerFormat.recordSize
+      // What is beyond the end of the file is damaged.
+      if end > pageSize || !isZero(page[start..<end]) {
+        for port in port..<port + count
+        where try record(of: UInt16(port)) != .vacant {
+          ports.append(UInt16(port))
+        }
+      }
+      port += count
+    }
+    return ports
+  }
+
   /// Where a port's record is in its page, which is read if necessary.
   private func place(of port: UInt16) throws(Errno) -> Int {
     let offset = LedgerFormat.offset(of: port)
@@ -182,7 +206,7 @@ final class LedgerFile: @unchecked Sendable {
   /// The claimed ports in a ledger of another boot.
   func claims(ofBoot boot: UInt64) throws(Errno) -> [UInt16: ClaimMark] {
     var claims: [UInt16: ClaimMark] = [:]
-    for port in 1...UInt16.max {
+    for port in try occupiedPorts() {
       guard let words = try words(of: port),
         case .claimed(let mark) = LedgerRecord(words, port: port, boot: boot)
       else { continue }
@@ -200,7 +224,7 @@ final class LedgerFile: @unchecked Sendable {
   func copyLeases(to other: LedgerFile) throws(Errno) -> Int {
     var count = 0
     var damaged: [UInt16] = []
-    for port in 1...UInt16.max {
+    for port in try occupiedPorts() {
       switch try record(of: port) {
       case .vacant: break
       case .lease(let lease):
@@ -276,4 +300,11 @@ final class LedgerFile: @unchecked Sendable {
       try file.write(bytes, at: offset)
     }
   }
+}
+
+/// Whether bytes are zero: the first one is, and each is equal to the one before it.
+private func isZero(_ bytes: Slice<UnsafeMutableRawBufferPointer>) -> Bool {
+  let bytes = UnsafeRawBufferPointer(rebasing: bytes)
+  guard let start = bytes.baseAddress else { return true }
+  return bytes[0] == 0 && memcmp(start, start + 1, bytes.count - 1) == 0
 }

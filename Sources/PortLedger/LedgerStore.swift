@@ -110,7 +110,8 @@ struct LedgerStore: Sendable {
   /// Whether a ledger contains leases of live processes, or damaged records, which
   /// may be such leases.
   func mayBeNeeded(_ file: LedgerFile) -> Bool {
-    for port in 1...UInt16.max {
+    guard let ports = try? file.occupiedPorts() else { return true }
+    for port in ports {
       switch try? file.record(of: port) {
       // Claims are in their own file, from which a new ledger has them.
       case .vacant, .claimed: break

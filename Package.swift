@@ -45,6 +45,8 @@ let package = Package(
         "HostSystem", "PortLeasing", "PortLedger", "PortServerClient",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    // The header of the C library.
+    .target(name: "CPortPicker"),
     .executableTarget(
       name: "PortPickerCommand",
       dependencies: [

@@ -96,6 +96,21 @@ package struct LeaseTable {
     userCounts[user] ?? 0
   }
 
+  /// How many users have requested ports that are leased.
+  package var userCount: Int { userCounts.count }
+
+  /// The users who have requested most leased ports, those with most first.
+  ///
+  /// - Parameter limit: How many at most.
+  /// - Returns: The users, and how many ports each has requested.
+  package func usersWithMostPorts(
+    _ limit: Int
+  ) -> [(user: UInt32, ports: Int)] {
+    userCounts.map { (user: $0.key, ports: $0.value) }
+      .sorted { $0.ports == $1.ports ? $0.user < $1.user : $0.ports > $1.ports }
+      .prefix(limit).map { $0 }
+  }
+
   /// How many processes have ports.
   package var holderCount: Int { holders.count }
 

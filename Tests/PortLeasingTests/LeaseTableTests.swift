@@ -41,6 +41,13 @@ import Testing
     #expect(table.portCount(ofUser: 7) == 0)
   }
 
+  @Test mutating func theUsersWithMostPortsComeFirst() throws {
+    for user in [9, 8, 7, 8] as [UInt32] { _ = try lease(.a, user: user) }
+    #expect(table.userCount == 3)
+    #expect(table.usersWithMostPorts(2).map(\.user) == [8, 7])
+    #expect(table.usersWithMostPorts(9).map(\.ports) == [2, 1, 1])
+  }
+
   @Test mutating func aRefusalOfAFullPoolLooksAtNothing() throws {
     _ = try drain(.a)
     host.probes = []

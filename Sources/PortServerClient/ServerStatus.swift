@@ -53,6 +53,32 @@ extension PortServerClient {
     within limit: TimeLimit
   ) throws(PortServerError) -> ServerStatus? {
     var connection = try ServerConnection(to: self, within: limit)
+    guard var status = try summary(over: &connection) else { return nil }
+    status.leases.sharesPIDs = connection.sharesPIDs
+    _ = try words(
+      of: connection.send(.leases([])) { line throws(PortServerError) in
+        status.leases.leases.append(try lease(line))
+      })
+    return status
+  }
+
+  /// Asks the server for its state, except the leases.
+  ///
+  /// Whatever the number of leases, this takes the server the same short time.
+  ///
+  /// - Parameter limit: How long everything together may take.
+  /// - Returns: `nil` if it knows only version 1 of the protocol.
+  /// - Throws: Why there is no answer.
+  package func summary(
+    within limit: TimeLimit
+  ) throws(PortServerError) -> ServerStatus? {
+    var connection = try ServerConnection(to: self, within: limit)
+    return try summary(over: &connection)
+  }
+
+  private func summary(
+    over connection: inout ServerConnection
+  ) throws(PortServerError) -> ServerStatus? {
     guard let version = try words(of: connection.send(.version)) else {
       return nil
     }
@@ -71,11 +97,6 @@ extension PortServerClient {
         let fields = line.split(separator: " ")
         guard fields.count == 2, let value = Int(fields[1]) else { return }
         status.statistics[String(fields[0])] = value
-      })
-    status.leases.sharesPIDs = connection.sharesPIDs
-    _ = try words(
-      of: connection.send(.leases([])) { line throws(PortServerError) in
-        status.leases.leases.append(try lease(line))
       })
     return status
   }

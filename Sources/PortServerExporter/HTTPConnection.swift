@@ -13,6 +13,8 @@ final class HTTPConnection: ChannelInboundHandler {
   private var request: HTTPRequestHead?
   private var bodyLength = 0
   private var isAnswering = false
+  /// The answer to a `HEAD` request, which states the length of the whole body.
+  private var held: HTTPAnswer?
   /// Closes the connection.
   private var deadline: Scheduled<Void>?
 
@@ -88,10 +90,17 @@ final class HTTPConnection: ChannelInboundHandler {
   private func send(_ part: Site.Part, _ context: ChannelHandlerContext) {
     guard isAnswering, context.channel.isActive, let request else { return }
     switch part {
+    case .start(let answer, isComplete: false) where request.method == .HEAD:
+      held = answer
     case .start(let answer, let isComplete):
       begin(answer, isComplete: isComplete, to: request, context)
       if isComplete { finish(request, context) } else { context.flush() }
     case .rest(let text):
+      if var answer = held {
+        held = nil
+        answer.body += text
+        begin(answer, isComplete: true, to: request, context)
+      }
       write(text, for: request, context)
       finish(request, context)
     }

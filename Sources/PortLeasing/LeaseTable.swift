@@ -132,6 +132,33 @@ package struct LeaseTable {
     return found
   }
 
+  /// The ranges of ports without a lease that were in use when they were probed.
+  ///
+  /// - Parameters:
+  ///   - port: Where to start.
+  ///   - limit: How many ranges at most.
+  /// - Returns: The ranges, ascending.
+  package func portsInUse(
+    from port: Int, atMost limit: Int
+  ) -> [ClosedRange<UInt16>] {
+    var ranges: [ClosedRange<UInt16>] = []
+    for index in states.indices.dropFirst(max(port - base, 0)) {
+      switch states[index] {
+      case .taken, .inUse: break
+      case .outside, .free, .doubtful, .leased: continue
+      }
+      let port = UInt16(base + index)
+      if let last = ranges.last, Int(last.upperBound) + 1 == Int(port) {
+        ranges[ranges.count - 1] = last.lowerBound...port
+      } else if ranges.count == limit {
+        break
+      } else {
+        ranges.append(port...port)
+      }
+    }
+    return ranges
+  }
+
   /// Adopts the lease of a port of the pool from an earlier server.
   package mutating func restore(_ lease: Lease, of port: UInt16) {
     move(port, to: .leased(lease))

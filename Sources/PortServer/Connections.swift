@@ -342,7 +342,8 @@ extension RequestReader.Step {
     guard case .versionTwo(.success(let request)) = self else { return false }
     switch request {
     case .lease(let order): return order.isContiguous
-    case .returnPorts, .leases, .statistics, .pool, .version: return false
+    case .returnPorts, .leases, .statistics, .pool, .portsInUse, .version:
+      return false
     }
   }
 }

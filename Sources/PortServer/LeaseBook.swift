@@ -132,6 +132,14 @@ final class LeaseBook {
     table.leases(from: port, atMost: limit)
   }
 
+  /// The ranges of ports without a lease that were in use when they were probed, from
+  /// a port on.
+  func portsInUse(
+    from port: Int, atMost limit: Int
+  ) -> [ClosedRange<UInt16>] {
+    table.portsInUse(from: port, atMost: limit)
+  }
+
   // MARK: - The ledger
 
   /// Takes over the leases that an earlier server recorded, if their holders are

@@ -114,6 +114,7 @@ final class RequestHandler {
       client.list = List(
         rest: ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]))
     case .pool: client.list = lists.pool
+    case .portsInUse: client.list = List(rest: .portsInUse(from: 0))
     case .statistics:
       try client.send(
         ListWriter.whole(

@@ -37,7 +37,7 @@ package final class ObservedServer: Sendable {
     }
     leases = SharedWork(on: threads) {
       Result { () throws(PortServerError) in
-        try client.leases(of: nil, within: TimeLimit(timeout))
+        try client.occupancy(within: TimeLimit(timeout))
       }
     }
   }

@@ -117,14 +117,16 @@ import Testing
     let map = PortMap(
       pool: [100...119, 200...219],
       leased: [100, 101, 103, 118, 119, 200, 219],
-      found: nil)
+      inUse: [104...106], found: nil)
     // 40 ports in rows of 25: the cells 0, 1, 3, 18, 19, 20 and 39.
     #expect(map.columns == 25)
     #expect(map.path(of: map.leased) == "M0 0.5h2M3 0.5h1M18 0.5h3M14 1.5h1")
+    #expect(map.html.source.contains("class=\"in-use\" d=\"M4 0.5h3\""))
     // A stroke ends with its row.
-    let row = PortMap(pool: [1...50], leased: [25, 26], found: nil)
+    let row = PortMap(pool: [1...50], leased: [25, 26], inUse: [], found: nil)
     #expect(row.path(of: row.leased) == "M24 0.5h1M0 1.5h1")
-    #expect(PortMap(pool: [], leased: [], found: nil).html.source != "")
+    #expect(
+      PortMap(pool: [], leased: [], inUse: [], found: nil).html.source != "")
   }
 
   @Test func theLastHourIsKept() {

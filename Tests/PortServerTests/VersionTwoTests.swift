@@ -170,6 +170,10 @@ import Testing
         "refused-no-such-process 0", "refused-not-permitted 0",
         "refused-limit 0", "refused-failed 0",
       ])
+    #expect(
+      try converse("in-use") == [
+        "\(ports.lowerBound)-\(ports.lowerBound)", "ok 1",
+      ])
     withExtendedLifetime(outsider) {}
   }
 

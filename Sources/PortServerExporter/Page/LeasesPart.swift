@@ -76,7 +76,7 @@ struct LeasesPart {
 
   private var map: HTML {
     PortMap(
-      pool: pool, leased: served.leases.map(\.port),
+      pool: pool, leased: served.leases.map(\.port), inUse: served.portsInUse,
       found: search.isEmpty ? nil : found.map(\.port)
     ).html
   }

@@ -76,8 +76,15 @@ enum PageFiles {
     .map path { stroke-width: 1; fill: none; }
     .map path.pool { fill: var(--cell); }
     .map .leased { stroke: var(--accent); }
+    .map .in-use { stroke: var(--amber); }
     .map .found { stroke: var(--found); }
-    figcaption .found { color: var(--found); }
+    figcaption span { margin-left: .75em; white-space: nowrap; }
+    figcaption span::before {
+      content: ""; display: inline-block; width: .7em; height: .7em;
+      margin-right: .35em; border-radius: .15em; background: var(--accent);
+    }
+    figcaption .in-use::before { background: var(--amber); }
+    figcaption .found::before { background: var(--found); }
     .map pattern path { stroke: var(--card); stroke-width: .3; }
     .scroll { overflow-x: auto; }
     table { border-collapse: collapse; width: 100%; }

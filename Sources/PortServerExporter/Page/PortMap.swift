@@ -6,7 +6,9 @@ struct PortMap {
   let pool: [ClosedRange<UInt16>]
   /// The leased ports, ascending.
   let leased: [UInt16]
-  /// Those of them that a search has found; `nil` without a search.
+  /// The ranges of ports that others use, ascending.
+  let inUse: [ClosedRange<UInt16>]
+  /// Those leased ports that a search has found; `nil` without a search.
   let found: [UInt16]?
 
   /// How many ports the pool has.
@@ -37,6 +39,7 @@ struct PortMap {
       <defs><pattern id="gaps" width="1" height="1" \
       patternUnits="userSpaceOnUse"><path d="M1 0V1H0"/></pattern></defs>
       <path class="pool" d="\(background(rows))"/>
+      <path class="in-use" d="\(path(of: inUse.flatMap(Array.init)))"/>
       <path class="leased" d="\(path(of: leased))"/>
       \(foundPath)<rect class="gaps" width="\(columns)" height="\(rows)" \
       fill="url(#gaps)"/>
@@ -53,8 +56,12 @@ struct PortMap {
   }
 
   private var legend: HTML {
-    found == nil
-      ? HTML() : " <span class=\"found\">What was found is marked.</span>"
+    var legend: HTML = " <span class=\"leased\">Leased</span>"
+    if !inUse.isEmpty {
+      legend += " <span class=\"in-use\">In use by others</span>"
+    }
+    if found != nil { legend += " <span class=\"found\">Found</span>" }
+    return legend
   }
 
   private func background(_ rows: Int) -> String {

@@ -8,15 +8,11 @@ let package = Package(
     .library(name: "PortPicker", targets: ["PortPicker"]),
     .executable(name: "portpicker", targets: ["PortPickerCommand"]),
     .executable(name: "portserver", targets: ["PortServerCommand"]),
-    .executable(
-      name: "portserver-exporter", targets: ["PortServerExporterCommand"]),
   ],
   dependencies: [
     .package(
       url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-    // For the exporter alone.
-    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -51,6 +47,14 @@ let package = Package(
       ]),
     // The header of the C library.
     .target(name: "CPortPicker"),
+    // The C library; scripts/build-c links it.
+    .target(
+      name: "PortPickerC",
+      dependencies: [
+        "CPortPicker", "HostSystem", "PortLeasing", "PortPicker",
+        "PortProtocol",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .executableTarget(
       name: "PortPickerCommand",
       dependencies: [
@@ -72,23 +76,6 @@ let package = Package(
         "HostSystem", "PortLeasing", "PortLedger", "PortProtocol", "PortServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "SystemPackage", package: "swift-system"),
-      ]),
-
-    .target(
-      name: "PortServerExporter",
-      dependencies: [
-        "HostSystem", "PortProtocol", "PortServerClient",
-        .product(name: "NIOCore", package: "swift-nio"),
-        .product(name: "NIOHTTP1", package: "swift-nio"),
-        .product(name: "NIOPosix", package: "swift-nio"),
-        .product(name: "SystemPackage", package: "swift-system"),
-      ]),
-    .executableTarget(
-      name: "PortServerExporterCommand",
-      dependencies: [
-        "HostSystem", "PortProtocol", "PortServerClient", "PortServerExporter",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
 
@@ -145,14 +132,6 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
-      name: "PortServerExporterTests",
-      dependencies: [
-        "HostSystem", "PortServerClient", "PortServerExporter",
-        "PortServerCommand", "PortServerExporterCommand", "TestSupport",
-        .product(name: "SystemPackage", package: "swift-system"),
-      ],
-      exclude: ["Help"]),
-    .testTarget(
       name: "CommandTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortPicker", "PortPickerCommand",
@@ -162,6 +141,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// scripts/build-c builds with this; a plain build need not link the library.
+if Context.environment["PORTPICKER_C"] != nil {
+  package.products.append(
+    .library(name: "portpicker-c", type: .dynamic, targets: ["PortPickerC"]))
+}
 
 // scripts/fuzz builds with this; nobody else needs libFuzzer.
 if Context.environment["PORTSERVER_FUZZ"] != nil {

@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 /// A port that only a server that sets `SO_REUSEADDR` can bind: a soft hold.
 ///
@@ -109,5 +109,16 @@ public struct HeldPort: ~Copyable, Sendable {
     closeSockets(socket)
     discard self
     return port
+  }
+
+  /// Hands the port and its socket over to the caller, who must close the socket.
+  ///
+  /// - Returns: The port and the socket.
+  package consuming func releaseSocket() -> (
+    port: Int, socket: FileDescriptor
+  ) {
+    let released = (port: port, socket: socket)
+    discard self
+    return released
   }
 }

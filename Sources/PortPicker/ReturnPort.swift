@@ -35,7 +35,7 @@ public func addReservedPort(_ port: Int) throws(PortPickerError) {
 }
 
 /// Checks that a number is a port.
-func validPort(_ port: Int) throws(PortPickerError) -> UInt16 {
+package func validPort(_ port: Int) throws(PortPickerError) -> UInt16 {
   guard let valid = UInt16(exactly: port), valid > 0 else {
     throw PortPickerError(
       .invalidArgument, "the port is \(port); expected a port from 1 to 65535")

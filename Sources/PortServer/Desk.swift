@@ -11,18 +11,16 @@ final class Desk {
   private let book: LeaseBook
   private let processes: ProcessFinder
   private let rights: Rights
-  private let clock: RequestClock
   private let maxPortsPerProcess: Int?
   private let maxPortsPerUser: Int?
 
   init(
     _ book: LeaseBook, _ processes: ProcessFinder, _ rights: Rights,
-    _ options: ServerOptions, _ clock: RequestClock
+    _ options: ServerOptions
   ) {
     self.book = book
     self.processes = processes
     self.rights = rights
-    self.clock = clock
     maxPortsPerProcess = options.maxPortsPerProcess
     maxPortsPerUser = options.maxPortsPerUser
   }
@@ -43,7 +41,8 @@ final class Desk {
     }
     try checkLimits(order.count, holder, peer.user)
     let lease = Lease(
-      holder: holder.identity, user: peer.user, leasedAt: clock.now)
+      holder: holder.identity, user: peer.user,
+      leasedAt: nanosecondsSinceBoot())
     var ports = try book.lease(order, as: lease)
     if ports.isEmpty, processes.reclaimUnwatched() {
       // The holder may be among the ended: its end would not be reported again.

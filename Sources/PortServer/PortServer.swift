@@ -36,7 +36,6 @@ package final class PortServer {
   private let handler: RequestHandler
   private let processes: ProcessFinder
   private let book: LeaseBook
-  private let clock = RequestClock()
   private let events: Events
   private let log: Logger
   private let signals: SignalQueue
@@ -85,10 +84,10 @@ package final class PortServer {
     processes = try ProcessFinder(
       descriptorLimit: descriptors - maxClients, book: book, warnings: warnings)
     handler = RequestHandler(
-      Desk(book, processes, rights, options, clock), book, processes, rights,
-      clock, pool: options.pool, log: log, warnings: warnings)
+      Desk(book, processes, rights, options), book, processes, rights,
+      pool: options.pool, log: log, warnings: warnings)
     connections = Connections(
-      handler, events, clock, maxClients: maxClients, options, log: log,
+      handler, events, maxClients: maxClients, options, log: log,
       warnings: warnings)
     listeners = Listeners(
       sockets, connections, events, log: log, warnings: warnings)
@@ -114,7 +113,7 @@ package final class PortServer {
     signals.restoreDefaultActions()
     listeners.close()
     book.removeUnusedLedger()
-    logFigures(handler.statisticsLines)
+    logStatistics()
     log.notice("stopped")
   }
 
@@ -142,7 +141,6 @@ package final class PortServer {
       case .client, .listener: break
       }
     }
-    clock.read()
     for index in 0..<count {
       if case .client(let number) = events[index] {
         connections.handleEvent(on: number)
@@ -160,8 +158,7 @@ package final class PortServer {
   private func readSignals() {
     while let signal = signals.next() {
       switch signal {
-      case .user1:
-        logFigures(handler.allLines(clientCount: connections.count))
+      case .user1: logStatistics()
       case .interrupt, .terminate, .hangUp:
         log.notice("stopping: \(signal.name)")
         isStopping = true
@@ -213,8 +210,8 @@ package final class PortServer {
   /// Where it listens, in words.
   package var addressText: String { listeners.addressText }
 
-  private func logFigures(_ lines: [String]) {
-    for line in lines { log.notice("\(line)") }
+  private func logStatistics() {
+    for line in handler.statisticsLines { log.notice("\(line)") }
   }
 
   /// What it has counted, for the fuzzer.

@@ -27,10 +27,10 @@
  * who closes them with close(2).
  *
  * Threads. Every function can be called from any thread at any time, but not from a
- * signal handler.
+ * signal handler. A thread must not be cancelled (pthread_cancel(3)) inside of one.
  *
  * Processes. A child made by fork(2) can call every function, also if its parent had
- * several threads. The ports of the parent stay the parent's. A process keeps its ports
+ * several threads. The parent's ports stay the parent's. A process keeps its ports
  * through execve(2), and loses them when it ends, however it ends.
  *
  * The library installs no signal handlers, prints nothing, and never ends the process.
@@ -177,29 +177,31 @@ struct pp_options {
      * is 5000. */
     int timeout_ms;
 
-    /* A combination of PP_ flags. */
+    /* A combination of enum pp_flag. */
     uint64_t flags;
 };
 
 /* The initializer of struct pp_options. */
 #define PP_OPTIONS_INIT { sizeof(struct pp_options), NULL, NULL, NULL, 0, 0, 0 }
 
-/* Several ports must be consecutive, in ascending order. */
-#define PP_CONTIGUOUS UINT64_C(1)
+enum pp_flag {
+    /* Several ports must be consecutive, in ascending order. */
+    PP_CONTIGUOUS = 1,
 
-/* Take ports from this user's ledger, and ask no port server. */
-#define PP_NO_SERVER UINT64_C(2)
+    /* Take ports from this user's ledger, and ask no port server. */
+    PP_NO_SERVER = 2,
 
-/* It is an error if no port server is named, or if it does not lease a port. */
-#define PP_SERVER_REQUIRED UINT64_C(4)
+    /* It is an error if no port server is named, or if it does not lease a port. */
+    PP_SERVER_REQUIRED = 4,
 
-/* If no port server leases a port, take it from the ledger. Without this flag and
- * PP_SERVER_REQUIRED, the environment variable PORTPICKER_REQUIRE_SERVER decides: `1`
- * means that a server is required. */
-#define PP_SERVER_OPTIONAL UINT64_C(8)
+    /* If no port server leases a port, take it from the ledger. Without this flag and
+     * PP_SERVER_REQUIRED, the environment variable PORTPICKER_REQUIRE_SERVER decides:
+     * `1` means that a server is required. */
+    PP_SERVER_OPTIONAL = 8,
 
-/* Bind to 127.0.0.1 instead of every address, so that no other host can connect. */
-#define PP_LOOPBACK UINT64_C(16)
+    /* Bind to 127.0.0.1 instead of every address, so that no other host can connect. */
+    PP_LOOPBACK = 16
+};
 
 /* ---- Picking and returning ------------------------------------------------ */
 

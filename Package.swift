@@ -8,11 +8,15 @@ let package = Package(
     .library(name: "PortPicker", targets: ["PortPicker"]),
     .executable(name: "portpicker", targets: ["PortPickerCommand"]),
     .executable(name: "portserver", targets: ["PortServerCommand"]),
+    .executable(
+      name: "portserver-exporter", targets: ["PortServerExporterCommand"]),
   ],
   dependencies: [
     .package(
       url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    // For the exporter alone.
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
@@ -79,6 +83,23 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
 
+    .target(
+      name: "PortServerExporter",
+      dependencies: [
+        "HostSystem", "PortProtocol", "PortServerClient",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .executableTarget(
+      name: "PortServerExporterCommand",
+      dependencies: [
+        "HostSystem", "PortProtocol", "PortServerClient", "PortServerExporter",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+
     // What tests do that Swift's Glibc does not show: seccomp, ptrace, threads.
     .target(name: "CTestSupport", path: "Tests/CTestSupport"),
     // A load on the daemon that checks its promises from outside.
@@ -131,6 +152,14 @@ let package = Package(
         "soak",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .testTarget(
+      name: "PortServerExporterTests",
+      dependencies: [
+        "HostSystem", "PortServerClient", "PortServerExporter",
+        "PortServerCommand", "PortServerExporterCommand", "TestSupport",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
+      exclude: ["Help"]),
     .testTarget(
       name: "CommandTests",
       dependencies: [

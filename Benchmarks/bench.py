@@ -21,6 +21,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 arguments = argparse.ArgumentParser(
@@ -389,6 +390,55 @@ def daemon_sizes():
                 "ms", more_is_better=False)
 
 
+def daemon_scrapes():
+    """What the clients of a daemon notice of its exporter."""
+    name = "daemon with 10,000 leases, 8 clients: rate while it is scraped"
+    if not wanted(name):
+        return
+    with holders(1000) as pids, Server("portserver") as ours, \
+            exporter(ours) as scrape:
+        fill(ours, pids, 10000)
+
+        def measure(path):
+            def body():
+                # Longer than a second, with a scrape in each.
+                clients = threading.Timer(0.2, scrape, [path]) if path else None
+                if clients:
+                    clients.start()
+                rate = ours.load(8, 24000)["rate"]
+                if clients:
+                    clients.join()
+                return rate
+            return body
+        compare(
+            name, {"/metrics, once a second": measure("/metrics"),
+                   "not scraped": measure(None), "the page": measure("/")},
+            "requests/s", goal=0.98,
+            see={f"{name}: the page, once a second": ("the page", "not scraped")})
+
+
+@contextlib.contextmanager
+def exporter(server):
+    """An exporter of a server; gives a function that asks for one of its paths."""
+    process = subprocess.Popen(
+        [f"{options.bin}/portserver-exporter", "--server", server.address,
+         "--listen", "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+    line = process.stderr.readline()
+    port = int(line.rstrip("/\n").rsplit(":", 1)[1])
+
+    def ask(path):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n"
+                           "Connection: close\r\n\r\n".encode())
+            while client.recv(1 << 20):
+                pass
+    try:
+        yield ask
+    finally:
+        process.kill()
+        process.wait()
+
+
 def instructions(server):
     """How many instructions of its own a server needs for a lease."""
     server.ask(os.getpid())
@@ -601,7 +651,7 @@ def main():
     try:
         for part in (daemon_rates, daemon_version_two, daemon_refusals,
                      daemon_sizes, daemon_deaths, daemon_instructions,
-                     daemon_calls, embedded, in_process, command,
+                     daemon_calls, daemon_scrapes, embedded, in_process, command,
                      named_ports):
             part()
     finally:

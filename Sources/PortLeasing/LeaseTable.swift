@@ -96,6 +96,21 @@ package struct LeaseTable {
     userCounts[user] ?? 0
   }
 
+  /// How many users have requested ports that are leased.
+  package var userCount: Int { userCounts.count }
+
+  /// The users who have requested most leased ports, those with most first.
+  ///
+  /// - Parameter limit: How many at most.
+  /// - Returns: The users, and how many ports each has requested.
+  package func usersWithMostPorts(
+    _ limit: Int
+  ) -> [(user: UInt32, ports: Int)] {
+    userCounts.map { (user: $0.key, ports: $0.value) }
+      .sorted { $0.ports == $1.ports ? $0.user < $1.user : $0.ports > $1.ports }
+      .prefix(limit).map { $0 }
+  }
+
   /// How many processes have ports.
   package var holderCount: Int { holders.count }
 
@@ -115,6 +130,33 @@ package struct LeaseTable {
       if found.count == limit { break }
     }
     return found
+  }
+
+  /// The ranges of ports without a lease that were in use when they were probed.
+  ///
+  /// - Parameters:
+  ///   - port: Where to start.
+  ///   - limit: How many ranges at most.
+  /// - Returns: The ranges, ascending.
+  package func portsInUse(
+    from port: Int, atMost limit: Int
+  ) -> [ClosedRange<UInt16>] {
+    var ranges: [ClosedRange<UInt16>] = []
+    for index in states.indices.dropFirst(max(port - base, 0)) {
+      switch states[index] {
+      case .taken, .inUse: break
+      case .outside, .free, .doubtful, .leased: continue
+      }
+      let port = UInt16(base + index)
+      if let last = ranges.last, Int(last.upperBound) + 1 == Int(port) {
+        ranges[ranges.count - 1] = last.lowerBound...port
+      } else if ranges.count == limit {
+        break
+      } else {
+        ranges.append(port...port)
+      }
+    }
+    return ranges
   }
 
   /// Adopts the lease of a port of the pool from an earlier server.

@@ -56,6 +56,16 @@ final class LedgerFile: @unchecked Sendable {
     return words
   }
 
+  /// How many times a server has taken over leases from the file.
+  func restarts() throws(Errno) -> UInt64 { try headerWords()[5] }
+
+  /// Changes ``restarts()``.
+  func write(restarts: UInt64) throws(Errno) {
+    var words = try headerWords()
+    words[5] = restarts
+    try write(words, at: 0)
+  }
+
   func write(_ header: LedgerHeader) throws(Errno) {
     try write(header.words, at: 0)
   }

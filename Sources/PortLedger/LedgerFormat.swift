@@ -16,7 +16,8 @@ package import SystemPackage
 /// | 2 | the boot of the machine |
 /// | 3 | the network namespace, from bit 32 on the pid namespace |
 /// | 4 | the time namespace |
-/// | 5–6 | zero |
+/// | 5 | how many times a server has taken over leases from it |
+/// | 6 | zero |
 /// | 7 | checksum of the words before it |
 ///
 /// | word of a record | content |

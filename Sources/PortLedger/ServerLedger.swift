@@ -11,6 +11,9 @@ package final class ServerLedger {
   private let store: LedgerStore
   private var file: LedgerFile
   private var image: LedgerImage
+  /// How many times a server has taken over leases of an earlier one from this
+  /// ledger.
+  package private(set) var restarts: UInt64
   /// The page that the next repair starts with.
   private var nextPage = 0
 
@@ -47,6 +50,7 @@ package final class ServerLedger {
     let file = try Self.openLocked(store)
     self.file = file
     image = try store.step { () throws(Errno) in try LedgerImage(of: file) }
+    restarts = try store.step { () throws(Errno) in try file.restarts() }
   }
 
   package var path: String { store.location.path }
@@ -65,6 +69,14 @@ package final class ServerLedger {
       }
     }
     return contents
+  }
+
+  /// Records that this server has taken over leases of an earlier one.
+  ///
+  /// - Throws: Why it cannot be written.
+  package func countRestart() throws(LeasingError) {
+    restarts &+= 1
+    try store.step { () throws(Errno) in try file.write(restarts: restarts) }
   }
 
   /// Records the lease of ports; `nil` for none.
@@ -126,6 +138,7 @@ package final class ServerLedger {
         throw .wouldBlock
       }
       try image.write(to: new)
+      try new.write(restarts: restarts)
     } place: { temporary throws(Errno) in
       try replaceFile(path, with: temporary)
     }

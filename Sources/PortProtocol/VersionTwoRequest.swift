@@ -11,6 +11,8 @@ package enum VersionTwoRequest: Hashable, Sendable {
   case statistics
   /// `pool`.
   case pool
+  /// `in-use`.
+  case portsInUse
   /// `version`.
   case version
 
@@ -45,12 +47,15 @@ package enum VersionTwoRequest: Hashable, Sendable {
       self = try Self.alone(.statistics, arguments)
     } else if word.isText("pool") {
       self = try Self.alone(.pool, arguments)
+    } else if word.isText("in-use") {
+      self = try Self.alone(.portsInUse, arguments)
     } else if word.isText("version") {
       self = try Self.alone(.version, arguments)
     } else {
       throw VersionTwoError(
         .unknownRequest,
-        "'\(text(word))' is none of lease, return, leases, stats, pool, version"
+        "'\(text(word))' is none of lease, return, leases, stats, pool, in-use, "
+          + "version"
       )
     }
   }
@@ -71,6 +76,7 @@ package enum VersionTwoRequest: Hashable, Sendable {
     case .leases(let ports): ["leases"] + ports.map { "\($0)" }
     case .statistics: ["stats"]
     case .pool: ["pool"]
+    case .portsInUse: ["in-use"]
     case .version: ["version"]
     }
   }

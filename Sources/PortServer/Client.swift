@@ -83,6 +83,12 @@ final class Client {
     return quietDeadline.map { min($0, deadline) } ?? deadline
   }
 
+  /// Whether it has taken too long to send a request, or to take its answer.
+  ///
+  /// That a request of version 1 without LF counts as complete is another matter,
+  /// and so is that a connection without requests is closed.
+  var isOverdue: Bool { !isIdle && deadline.hasPassed }
+
   /// Whether all its requests have been answered.
   var isIdle: Bool {
     reader.speaksVersionTwo && reader.isEmpty && awaited == .request

@@ -19,6 +19,7 @@ final class Connections {
   private(set) var nextDeadline: Deadline?
   private let handler: RequestHandler
   private let events: Events
+  private let clock: RequestClock
   private let maxClients: Int
   private let maxClientsPerUser: Int
   private let clientTimeout: Duration
@@ -32,16 +33,19 @@ final class Connections {
   /// - Parameters:
   ///   - handler: What answers requests.
   ///   - events: Where clients are watched.
+  ///   - clock: The time of requests.
   ///   - maxClients: How many clients may be connected.
   ///   - options: The other limits.
   ///   - log: Where it logs.
   ///   - warnings: Where it warns.
   init(
-    _ handler: RequestHandler, _ events: Events, maxClients: Int,
-    _ options: ServerOptions, log: Logger, warnings: RareWarnings
+    _ handler: RequestHandler, _ events: Events, _ clock: RequestClock,
+    maxClients: Int, _ options: ServerOptions, log: Logger,
+    warnings: RareWarnings
   ) {
     self.handler = handler
     self.events = events
+    self.clock = clock
     self.maxClients = maxClients
     maxClientsPerUser = options.maxClientsPerUser ?? max(maxClients / 4, 1)
     clientTimeout = options.clientTimeout
@@ -51,6 +55,9 @@ final class Connections {
   }
 
   var isEmpty: Bool { clients.isEmpty }
+
+  /// How many clients are connected.
+  var count: Int { clients.count }
 
   /// Whether there is no room for another client.
   var isFull: Bool { hasAllClients && clients.longestIdle == nil }
@@ -83,6 +90,8 @@ final class Connections {
     guard let peer = try? handler.peer(of: connection) else { return }
     let client = Client(
       connection, of: peer, reader, deadline: Deadline(after: clientTimeout))
+    // What it costs to wait for this client is no part of the next one's time.
+    defer { clock.read() }
     // Now, not when it asks for ports: by then its pid may be another process's.
     _ = try? handler.identify(client)
     guard serve(client, piece) else { return }
@@ -260,6 +269,7 @@ final class Connections {
     for client in clients.all {
       guard let deadline = client.nextDeadline else { continue }
       if deadline.hasPassed {
+        if client.isOverdue { handler.countRejected() }
         finish(client)
         clients.remove(client)
       } else {
@@ -313,6 +323,7 @@ final class Connections {
 
   /// Closes a client; what it has asked for is answered.
   private func closeForRoom(_ client: Client) {
+    if !client.isIdle { handler.countRejected() }
     if client.awaited == .request {
       let piece = ReceivedPiece(on: client.connection, to: &client.reader)
       if piece.step != .incomplete {
@@ -331,7 +342,8 @@ extension RequestReader.Step {
     guard case .versionTwo(.success(let request)) = self else { return false }
     switch request {
     case .lease(let order): return order.isContiguous
-    case .returnPorts, .leases, .statistics, .pool, .version: return false
+    case .returnPorts, .leases, .statistics, .pool, .portsInUse, .version:
+      return false
     }
   }
 }

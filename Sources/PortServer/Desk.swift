@@ -11,16 +11,18 @@ final class Desk {
   private let book: LeaseBook
   private let processes: ProcessFinder
   private let rights: Rights
+  private let clock: RequestClock
   private let maxPortsPerProcess: Int?
   private let maxPortsPerUser: Int?
 
   init(
     _ book: LeaseBook, _ processes: ProcessFinder, _ rights: Rights,
-    _ options: ServerOptions
+    _ options: ServerOptions, _ clock: RequestClock
   ) {
     self.book = book
     self.processes = processes
     self.rights = rights
+    self.clock = clock
     maxPortsPerProcess = options.maxPortsPerProcess
     maxPortsPerUser = options.maxPortsPerUser
   }
@@ -41,8 +43,7 @@ final class Desk {
     }
     try checkLimits(order.count, holder, peer.user)
     let lease = Lease(
-      holder: holder.identity, user: peer.user,
-      leasedAt: nanosecondsSinceBoot())
+      holder: holder.identity, user: peer.user, leasedAt: clock.now)
     var ports = try book.lease(order, as: lease)
     if ports.isEmpty, processes.reclaimUnwatched() {
       // The holder may be among the ended: its end would not be reported again.

@@ -18,6 +18,14 @@ final class LeaseBook {
   private let warnings: RareWarnings
   /// How many ports were probed for the last request.
   private(set) var portsCheckedForLastRequest = 0
+  /// Processes that ended while they held ports, and the ports.
+  private var endedHolders = 0
+  private var reclaimedPorts = 0
+  /// Leases of an earlier server that were kept at the start.
+  private var keptLeases = 0
+
+  /// How many users' ports are reported.
+  private static let reportedUsers = 10
 
   init(
     pool: PortPool, ledger: ServerLedger?, log: Logger, warnings: RareWarnings
@@ -80,6 +88,8 @@ final class LeaseBook {
   func reclaim(from process: KnownProcess) {
     // The records stay in the ledger: its readers see that the process has ended.
     let count = table.reclaimAll(of: process.identity)
+    if count > 0 { endedHolders += 1 }
+    reclaimedPorts += count
     log.debug("process \(process.pid) has ended; reclaimed \(count) ports")
   }
 
@@ -99,6 +109,20 @@ final class LeaseBook {
     table.portCount(ofUser: user)
   }
 
+  /// What it has counted, one figure a line.
+  ///
+  /// Of many users, only those with most ports are reported.
+  var figures: [String] {
+    [
+      "holders-ended \(endedHolders)", "ports-reclaimed \(reclaimedPorts)",
+      "leases-kept \(keptLeases)", "restarts \(ledger?.restarts ?? 0)",
+      "users \(table.userCount)",
+    ]
+      + table.usersWithMostPorts(Self.reportedUsers).map {
+        "ports-of-user-\($0.user) \($0.ports)"
+      }
+  }
+
   func lease(of port: UInt16) -> Lease? { table.lease(of: port) }
 
   /// The first leases from a port on, in the order of the ports.
@@ -106,6 +130,14 @@ final class LeaseBook {
     from port: Int, atMost limit: Int
   ) -> [(port: UInt16, lease: Lease)] {
     table.leases(from: port, atMost: limit)
+  }
+
+  /// The ranges of ports without a lease that were in use when they were probed, from
+  /// a port on.
+  func portsInUse(
+    from port: Int, atMost limit: Int
+  ) -> [ClosedRange<UInt16>] {
+    table.portsInUse(from: port, atMost: limit)
   }
 
   // MARK: - The ledger
@@ -128,6 +160,8 @@ final class LeaseBook {
       kept += 1
     }
     for port in contents.damaged { table.distrust(port) }
+    keptLeases = kept
+    if kept > 0 { countRestart(of: ledger) }
     let freed = contents.leases.count - kept
     if !contents.leases.isEmpty {
       log.notice("\(kept) leases kept, \(freed) of ended processes freed")
@@ -140,6 +174,14 @@ final class LeaseBook {
         """)
     }
     ledger.removeStaleLedgers()
+  }
+
+  private func countRestart(of ledger: ServerLedger) {
+    do {
+      try ledger.countRestart()
+    } catch {
+      warnings.say(.ledger, "\(error.text)")
+    }
   }
 
   /// Checks that the ledger is still in its place and unchanged, and repairs it.

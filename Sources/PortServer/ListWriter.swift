@@ -10,6 +10,8 @@ struct List {
     case leases(from: Int)
     /// The leases of these ports.
     case leasesOf(ArraySlice<UInt16>)
+    /// The ranges of ports in use from a port on.
+    case portsInUse(from: Int)
     /// These ranges of the pool.
     case pool(ArraySlice<ClosedRange<UInt16>>)
     case none
@@ -72,12 +74,17 @@ struct ListWriter {
     case .none:
       return ([], .none)
     case .pool(let ranges):
-      let lines = ranges.prefix(limit).map {
-        asciiLine("\($0.lowerBound)-\($0.upperBound)")
-      }
       return (
-        lines, ranges.count > limit ? .pool(ranges.dropFirst(limit)) : .none
+        lines(of: ranges.prefix(limit)),
+        ranges.count > limit ? .pool(ranges.dropFirst(limit)) : .none
       )
+    case .portsInUse(let first):
+      let ranges = book.portsInUse(from: first, atMost: limit)
+      let next =
+        ranges.count == limit
+        ? ranges.last.map { List.Rest.portsInUse(from: Int($0.upperBound) + 1) }
+        : nil
+      return (lines(of: ranges[...]), next ?? .none)
     case .leases(let first):
       let leases = book.leases(from: first, atMost: limit)
       let next =
@@ -93,6 +100,10 @@ struct ListWriter {
         ports.count > limit ? .leasesOf(ports.dropFirst(limit)) : .none
       )
     }
+  }
+
+  private func lines(of ranges: ArraySlice<ClosedRange<UInt16>>) -> [[UInt8]] {
+    ranges.map { asciiLine("\($0.lowerBound)-\($0.upperBound)") }
   }
 
   private mutating func lines(

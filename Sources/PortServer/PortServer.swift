@@ -36,6 +36,7 @@ package final class PortServer {
   private let handler: RequestHandler
   private let processes: ProcessFinder
   private let book: LeaseBook
+  private let clock = RequestClock()
   private let events: Events
   private let log: Logger
   private let signals: SignalQueue
@@ -84,10 +85,10 @@ package final class PortServer {
     processes = try ProcessFinder(
       descriptorLimit: descriptors - maxClients, book: book, warnings: warnings)
     handler = RequestHandler(
-      Desk(book, processes, rights, options), book, processes, rights,
-      pool: options.pool, log: log, warnings: warnings)
+      Desk(book, processes, rights, options, clock), book, processes, rights,
+      clock, pool: options.pool, log: log, warnings: warnings)
     connections = Connections(
-      handler, events, maxClients: maxClients, options, log: log,
+      handler, events, clock, maxClients: maxClients, options, log: log,
       warnings: warnings)
     listeners = Listeners(
       sockets, connections, events, log: log, warnings: warnings)
@@ -113,7 +114,7 @@ package final class PortServer {
     signals.restoreDefaultActions()
     listeners.close()
     book.removeUnusedLedger()
-    logStatistics()
+    logFigures(handler.statisticsLines)
     log.notice("stopped")
   }
 
@@ -141,6 +142,7 @@ package final class PortServer {
       case .client, .listener: break
       }
     }
+    clock.read()
     for index in 0..<count {
       if case .client(let number) = events[index] {
         connections.handleEvent(on: number)
@@ -158,7 +160,8 @@ package final class PortServer {
   private func readSignals() {
     while let signal = signals.next() {
       switch signal {
-      case .user1: logStatistics()
+      case .user1:
+        logFigures(handler.allLines(clientCount: connections.count))
       case .interrupt, .terminate, .hangUp:
         log.notice("stopping: \(signal.name)")
         isStopping = true
@@ -210,8 +213,8 @@ package final class PortServer {
   /// Where it listens, in words.
   package var addressText: String { listeners.addressText }
 
-  private func logStatistics() {
-    for line in handler.statisticsLines { log.notice("\(line)") }
+  private func logFigures(_ lines: [String]) {
+    for line in lines { log.notice("\(line)") }
   }
 
   /// What it has counted, for the fuzzer.

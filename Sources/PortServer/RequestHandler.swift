@@ -16,12 +16,14 @@ final class RequestHandler {
   private(set) var statistics: ServerStatistics
   private let log: Logger
   private let warnings: RareWarnings
+  private let clock: RequestClock
   /// Whether each lease is logged.
   private let logsLeases: Bool
 
   init(
     _ desk: Desk, _ book: LeaseBook, _ processes: ProcessFinder,
-    _ rights: Rights, pool: PortPool, log: Logger, warnings: RareWarnings
+    _ rights: Rights, _ clock: RequestClock, pool: PortPool, log: Logger,
+    warnings: RareWarnings
   ) {
     self.desk = desk
     self.book = book
@@ -30,6 +32,7 @@ final class RequestHandler {
     statistics = ServerStatistics(portsManaged: pool.count)
     self.log = log
     self.warnings = warnings
+    self.clock = clock
     logsLeases = log.logLevel <= .info
   }
 
@@ -46,6 +49,7 @@ final class RequestHandler {
     _ request: VersionOneRequest, on connection: borrowing UnixConnection,
     of client: Client? = nil
   ) {
+    statistics.versionOneRequests += 1
     let order = LeaseOrder(pid: request.pid)
     do throws(Denial) {
       // A client that was just accepted may have ended, and its pid be another
@@ -67,8 +71,10 @@ final class RequestHandler {
         log.debug("a client disconnected before it got its port")
         return
       }
+      countReply()
       count(grant, peer, name)
     } catch {
+      countReply()
       count(error, order, on: connection)
     }
   }
@@ -90,22 +96,30 @@ final class RequestHandler {
     case .failure(let error):
       countMalformed()
       try client.send(error.bytes)
-    case .success(.lease(let order)): try lease(order, to: client)
-    case .success(.returnPorts(let ports, let pid)):
+    case .success(let request):
+      statistics.versionTwoRequests += 1
+      try answer(request, of: client, clientCount: clientCount)
+    }
+  }
+
+  private func answer(
+    _ request: VersionTwoRequest, of client: Client, clientCount: Int
+  ) throws(Errno) {
+    switch request {
+    case .lease(let order): try lease(order, to: client)
+    case .returnPorts(let ports, let pid):
       try returnPorts(ports, of: pid, from: client)
     // Lists are sent when their turn comes.
-    case .success(.leases(let ports)):
+    case .leases(let ports):
       client.list = List(
         rest: ports.isEmpty ? .leases(from: 0) : .leasesOf(ports[...]))
-    case .success(.pool): client.list = lists.pool
-    case .success(.statistics):
-      let lines =
-        statisticsLines
-        + currentFigures(
-          clientCount: clientCount - (client.isWaitedFor ? 1 : 0))
-        + statistics.refusalLines
-      try client.send(ListWriter.whole(lines))
-    case .success(.version):
+    case .pool: client.list = lists.pool
+    case .portsInUse: client.list = List(rest: .portsInUse(from: 0))
+    case .statistics:
+      try client.send(
+        ListWriter.whole(
+          allLines(clientCount: clientCount - (client.isWaitedFor ? 1 : 0))))
+    case .version:
       try client.send(
         VersionTwoReply.ok(["portserver", portPickerVersion, "protocol", "2"]))
     }
@@ -120,6 +134,7 @@ final class RequestHandler {
     } catch {
       count(error, order, on: client.connection)
       try client.send(error.reply.bytes)
+      countReply()
       return
     }
     let name = nameForLog(of: grant)
@@ -129,6 +144,7 @@ final class RequestHandler {
       desk.undo(grant)
       throw error
     }
+    countReply()
     count(grant, peer, name)
   }
 
@@ -140,10 +156,14 @@ final class RequestHandler {
     } catch {
       warn(of: error)
       try client.send(error.reply.bytes)
+      countReply()
       return
     }
     log.debug("returned ports: \(ports)")
+    // A request may name a port twice.
+    statistics.portsReturned += ports.count == 1 ? 1 : Set(ports).count
     try client.send(VersionTwoReply.ok([]))
+    countReply()
   }
 
   /// Sends the next part of a client's list.
@@ -188,6 +208,15 @@ final class RequestHandler {
     statistics.lines(portsChecked: book.portsCheckedForLastRequest)
   }
 
+  /// All figures, one a line.
+  ///
+  /// - Parameter clientCount: How many clients the server waits for.
+  /// - Returns: The lines; the last word of each is the figure.
+  func allLines(clientCount: Int) -> [String] {
+    statisticsLines + currentFigures(clientCount: clientCount)
+      + statistics.refusalLines + statistics.furtherLines + book.figures
+  }
+
   private func currentFigures(clientCount: Int) -> [String] {
     let usage = book.usage
     return [
@@ -201,6 +230,16 @@ final class RequestHandler {
   func countMalformed() {
     statistics.clientRequestErrors += 1
     log.debug("a client sent no valid request")
+  }
+
+  /// Counts a connection that was closed before its request was answered.
+  func countRejected() {
+    statistics.rejectedConnections += 1
+  }
+
+  /// Counts the time of a request that was answered just now.
+  private func countReply() {
+    statistics.replyTimes.add(clock.read())
   }
 
   /// The name of a grant's holder, for the log.

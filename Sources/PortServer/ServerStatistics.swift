@@ -1,3 +1,4 @@
+import HostSystem
 import PortProtocol
 
 /// What a server has done so far.
@@ -12,6 +13,18 @@ struct ServerStatistics {
   let portsManaged: Int
   /// Ports that were leased and given to a client.
   var totalAllocations = 0
+  /// Ports that clients returned.
+  var portsReturned = 0
+  /// Valid requests, by version of the protocol.
+  var versionOneRequests = 0
+  var versionTwoRequests = 0
+  /// Connections that were closed because the client took too long, or to make
+  /// room for another.
+  var rejectedConnections = 0
+  /// How long requests for ports, and returns, took.
+  var replyTimes = ReplyTimes()
+  /// When the server started, in seconds since 1970.
+  private let startTime = wallClockSeconds()
 
   init(portsManaged: Int) {
     self.portsManaged = portsManaged
@@ -29,6 +42,16 @@ struct ServerStatistics {
       VersionTwoError.Code.exhausted, .noSuchProcess, .notPermitted, .limit,
       .failed,
     ].map { "refused-\($0.name) \(refusals[$0, default: 0])" }
+  }
+
+  /// What it has counted that the original does not, one figure a line.
+  var furtherLines: [String] {
+    [
+      "start-time \(startTime)", "requests-version-1 \(versionOneRequests)",
+      "requests-version-2 \(versionTwoRequests)",
+      "rejected-connections \(rejectedConnections)",
+      "ports-returned \(portsReturned)",
+    ] + replyTimes.lines
   }
 
   /// The original's figures, by its names and in its order, one a line.

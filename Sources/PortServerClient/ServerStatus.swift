@@ -15,6 +15,9 @@ package struct ServedLeases: Sendable {
   package var leases: [ServedLease] = []
   /// Whether the server's pids mean the same to this process.
   package var sharesPIDs = false
+  /// The ranges of ports without a lease that were in use when the server last
+  /// looked, ascending; empty if nobody has asked for them.
+  package var portsInUse: [ClosedRange<UInt16>] = []
 }
 
 /// A lease of a port server.
@@ -53,6 +56,32 @@ extension PortServerClient {
     within limit: TimeLimit
   ) throws(PortServerError) -> ServerStatus? {
     var connection = try ServerConnection(to: self, within: limit)
+    guard var status = try summary(over: &connection) else { return nil }
+    status.leases.sharesPIDs = connection.sharesPIDs
+    _ = try words(
+      of: connection.send(.leases([])) { line throws(PortServerError) in
+        status.leases.leases.append(try lease(line))
+      })
+    return status
+  }
+
+  /// Asks the server for its state, except the leases.
+  ///
+  /// Whatever the number of leases, this takes the server the same short time.
+  ///
+  /// - Parameter limit: How long everything together may take.
+  /// - Returns: `nil` if it knows only version 1 of the protocol.
+  /// - Throws: Why there is no answer.
+  package func summary(
+    within limit: TimeLimit
+  ) throws(PortServerError) -> ServerStatus? {
+    var connection = try ServerConnection(to: self, within: limit)
+    return try summary(over: &connection)
+  }
+
+  private func summary(
+    over connection: inout ServerConnection
+  ) throws(PortServerError) -> ServerStatus? {
     guard let version = try words(of: connection.send(.version)) else {
       return nil
     }
@@ -60,22 +89,13 @@ extension PortServerClient {
     var status = ServerStatus(version: version[1])
     _ = try words(
       of: connection.send(.pool) { line throws(PortServerError) in
-        let ends = line.split(separator: "-").compactMap { UInt16($0) }
-        guard ends.count == 2, ends[0] > 0, ends[0] <= ends[1] else {
-          throw malformedReply
-        }
-        status.pool.append(ends[0]...ends[1])
+        status.pool.append(try range(line))
       })
     _ = try words(
       of: connection.send(.statistics) { line throws(PortServerError) in
         let fields = line.split(separator: " ")
         guard fields.count == 2, let value = Int(fields[1]) else { return }
         status.statistics[String(fields[0])] = value
-      })
-    status.leases.sharesPIDs = connection.sharesPIDs
-    _ = try words(
-      of: connection.send(.leases([])) { line throws(PortServerError) in
-        status.leases.leases.append(try lease(line))
       })
     return status
   }
@@ -109,6 +129,42 @@ extension PortServerClient {
       guard try words(of: answer) != nil else { throw tooOld(lack) }
     } while !rest.isEmpty
     return found
+  }
+
+  /// Asks the server for all leases, and for the ports that others use.
+  ///
+  /// A server that does not know of the latter, because it is older, is not an error.
+  ///
+  /// - Parameter limit: How long everything together may take.
+  /// - Returns: The leases and the ports in use.
+  /// - Throws: Why there is no answer; `refused` if the server knows only version
+  ///   1.
+  package func occupancy(
+    within limit: TimeLimit
+  ) throws(PortServerError) -> ServedLeases {
+    var connection = try ServerConnection(to: self, within: limit)
+    var found = ServedLeases(sharesPIDs: connection.sharesPIDs)
+    let answer = try connection.send(.leases([])) {
+      line throws(PortServerError) in
+      found.leases.append(try lease(line))
+    }
+    guard try words(of: answer) != nil else {
+      throw tooOld("cannot be asked for leases")
+    }
+    _ = try connection.send(.portsInUse) { line throws(PortServerError) in
+      found.portsInUse.append(try range(line))
+    }
+    return found
+  }
+
+  private func range(
+    _ line: String
+  ) throws(PortServerError) -> ClosedRange<UInt16> {
+    let ends = line.split(separator: "-").compactMap { UInt16($0) }
+    guard ends.count == 2, ends[0] > 0, ends[0] <= ends[1] else {
+      throw malformedReply
+    }
+    return ends[0]...ends[1]
   }
 
   /// The words after `ok`; `nil` if the server knows only version 1.

@@ -41,6 +41,23 @@ import Testing
     #expect(table.portCount(ofUser: 7) == 0)
   }
 
+  @Test mutating func portsInUseAreListedAsRanges() throws {
+    host.statuses = [100: .inUse, 101: .inUse, 103: .inUse]
+    #expect(try drain(.a) == [102, 104])
+    #expect(table.portsInUse(from: 0, atMost: 9) == [100...101, 103...103])
+    #expect(table.portsInUse(from: 0, atMost: 1) == [100...101])
+    #expect(table.portsInUse(from: 102, atMost: 1) == [103...103])
+    #expect(table.portsInUse(from: 101, atMost: 9) == [101...101, 103...103])
+    #expect(table.portsInUse(from: 105, atMost: 9) == [])
+  }
+
+  @Test mutating func theUsersWithMostPortsComeFirst() throws {
+    for user in [9, 8, 7, 8] as [UInt32] { _ = try lease(.a, user: user) }
+    #expect(table.userCount == 3)
+    #expect(table.usersWithMostPorts(2).map(\.user) == [8, 7])
+    #expect(table.usersWithMostPorts(9).map(\.ports) == [2, 1, 1])
+  }
+
   @Test mutating func aRefusalOfAFullPoolLooksAtNothing() throws {
     _ = try drain(.a)
     host.probes = []

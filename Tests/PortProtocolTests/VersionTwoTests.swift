@@ -31,6 +31,7 @@ import Testing
       ("leases", .leases([])),
       ("leases 80", .leases([80])),
       ("stats", .statistics), ("pool", .pool), ("version", .version),
+      ("in-use", .portsInUse),
     ] as [(String, VersionTwoRequest)] {
       #expect(request(line) == .success(expected), "\(line)")
     }
@@ -43,7 +44,8 @@ import Testing
     "lease count=1 count=1", "lease pid=1 pid=1", "lease 5", "lease Contiguous",
     "return", "return pid=1", "return pid=x 80", "return 80 pid=1",
     "return 0", "return 65536", "return x", "return 1,2", "leases 0",
-    "stats 1", "pool 1", "version 2", "lease count=99999999999999999999",
+    "stats 1", "pool 1", "in-use 1", "version 2",
+    "lease count=99999999999999999999",
     "lease pid=٣",
   ])
   func malformedRequests(line: String) {
@@ -73,8 +75,7 @@ import Testing
       .lease(LeaseOrder()),
       .lease(LeaseOrder(pid: 7, count: 2, isContiguous: true)),
       .returnPorts([1, 2], pid: nil), .returnPorts([9], pid: 42), .leases([]),
-      .leases([9]), .statistics, .pool,
-      .version,
+      .leases([9]), .statistics, .pool, .portsInUse, .version,
     ] as [VersionTwoRequest])
   func whatIsWrittenIsRead(request: VersionTwoRequest) throws {
     var bytes = request.bytes
@@ -181,7 +182,8 @@ import Testing
           .failure(
             VersionTwoError(
               .unknownRequest,
-              "'42' is none of lease, return, leases, stats, pool, version"))),
+              "'42' is none of lease, return, leases, stats, pool, in-use, "
+                + "version"))),
         .versionTwo(
           .failure(VersionTwoError(.malformed, "the line is empty"))),
         .versionTwo(.success(.leases([1]))), .end,

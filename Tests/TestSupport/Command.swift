@@ -169,6 +169,9 @@ extension Command {
   /// The `portserver` that was built with the tests.
   package static var portserverPath: String { builtPath + "/portserver" }
 
+  /// The `portserver-exporter` that was built with the tests.
+  package static var exporterPath: String { builtPath + "/portserver-exporter" }
+
   /// The `soak` that was built with the tests.
   package static var soakPath: String { builtPath + "/soak" }
 

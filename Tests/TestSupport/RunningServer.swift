@@ -95,7 +95,20 @@ package final class RunningServer: Sendable {
     return figures
   }
 
-  /// The names of the statistics, in order.
+  /// All figures that version 2 of the protocol reports, by name.
+  package func figures() throws -> [String: Int] {
+    let client = try UnixClient(connectingTo: address)
+    try client.send("stats\n")
+    var figures: [String: Int] = [:]
+    while true {
+      let words = try client.receiveLine().split(separator: " ")
+      guard let name = words.first, let value = words.last else { continue }
+      if name == "ok" { return figures }
+      figures[String(name)] = Int(value)
+    }
+  }
+
+  /// The names of the original's statistics, in order.
   package static let statisticNames = [
     "client-request-errors", "denied-allocations", "num-ports-managed",
     "num-ports-checked-for-last-request", "total-allocations",

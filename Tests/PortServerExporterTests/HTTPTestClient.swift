@@ -1,0 +1,148 @@
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// A client of HTTP that sends any bytes, with blocking calls.
+final class HTTPTestClient: Sendable {
+  private let descriptor: Int32
+  private let surplus = Mutex<[UInt8]>([])
+
+  /// Connects to 127.0.0.1.
+  ///
+  /// Sending and receiving fail after 30 seconds.
+  init(port: UInt16) throws(Errno) {
+    descriptor = socket(
+      AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    if descriptor < 0 { throw Errno(rawValue: errno) }
+    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+      setsockopt(
+        descriptor, SOL_SOCKET, option, &limit,
+        socklen_t(MemoryLayout<timeval>.size))
+    }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    if result != 0 {
+      let error = Errno(rawValue: errno)
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// An answer.
+  struct Answer {
+    var status: Int
+    /// The fields by name, in lower case.
+    var fields: [String: String]
+    var body: String
+  }
+
+  /// Sends all of a text.
+  func send(_ text: String) throws(Errno) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count < 0 { throw Errno(rawValue: errno) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  /// Sends a request and receives the answer.
+  func ask(
+    _ method: String, _ target: String, host: String = "localhost"
+  ) throws -> Answer {
+    try send("\(method) \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+    return try receive(isHead: method == "HEAD")
+  }
+
+  /// Receives an answer.
+  func receive(isHead: Bool = false) throws -> Answer {
+    var bytes = surplus.withLock { $0 }
+    let end = Array("\r\n\r\n".utf8)
+    var headEnd: Int?
+    while headEnd == nil {
+      headEnd = Self.index(of: end, in: bytes)
+      if headEnd == nil { bytes += try receiveSome() }
+    }
+    let head = String(decoding: bytes.prefix(headEnd ?? 0), as: UTF8.self)
+    bytes.removeFirst((headEnd ?? 0) + end.count)
+    let lines = head.split(separator: "\r\n")
+    var fields: [String: String] = [:]
+    for line in lines.dropFirst() {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      fields[parts[0].lowercased()] =
+        parts.count > 1
+        ? String(parts[1].drop { $0 == " " }) : ""
+    }
+    var body: [UInt8] = []
+    if isHead {
+    } else if fields["transfer-encoding"] == "chunked" {
+      while true {
+        let line = try takeLine(from: &bytes)
+        guard let size = Int(line, radix: 16) else { throw Errno.badMessage }
+        while bytes.count < size + 2 { bytes += try receiveSome() }
+        body += bytes.prefix(size)
+        bytes.removeFirst(size + 2)
+        if size == 0 { break }
+      }
+    } else {
+      let length = fields["content-length"].flatMap { Int($0) } ?? 0
+      while bytes.count < length { bytes += try receiveSome() }
+      body = Array(bytes.prefix(length))
+      bytes.removeFirst(length)
+    }
+    surplus.withLock { $0 = bytes }
+    let words = lines.first?.split(separator: " ") ?? []
+    return Answer(
+      status: words.count > 1 ? Int(words[1]) ?? 0 : 0, fields: fields,
+      body: String(decoding: body, as: UTF8.self))
+  }
+
+  /// Receives what there is until the server closes the connection.
+  func receiveAll() -> String {
+    var bytes: [UInt8] = []
+    while let more = try? receiveSome() { bytes += more }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// - Throws: `Errno.connectionReset` at the end.
+  private func receiveSome() throws(Errno) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: 1 << 16)
+    let count = recv(descriptor, &buffer, buffer.count, 0)
+    if count < 0 { throw Errno(rawValue: errno) }
+    if count == 0 { throw .connectionReset }
+    return Array(buffer.prefix(count))
+  }
+
+  private func takeLine(from bytes: inout [UInt8]) throws(Errno) -> String {
+    while true {
+      if let end = Self.index(of: Array("\r\n".utf8), in: bytes) {
+        let line = String(decoding: bytes.prefix(end), as: UTF8.self)
+        bytes.removeFirst(end + 2)
+        return line
+      }
+      bytes += try receiveSome()
+    }
+  }
+
+  private static func index(of part: [UInt8], in bytes: [UInt8]) -> Int? {
+    guard bytes.count >= part.count else { return nil }
+    return (0...bytes.count - part.count).first { start in
+      bytes[start] == part[0]
+        && Array(bytes[start..<start + part.count]) == part
+    }
+  }
+}

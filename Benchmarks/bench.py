@@ -34,6 +34,7 @@ arguments.add_argument("--in-process", help=argparse.SUPPRESS)
 arguments.add_argument("--tools", required=True, help=argparse.SUPPRESS)
 arguments.add_argument("--bin", required=True, help=argparse.SUPPRESS)
 arguments.add_argument("--python", help=argparse.SUPPRESS)
+arguments.add_argument("--module", help=argparse.SUPPRESS)
 arguments.add_argument(
     "only", nargs="*", help="only comparisons whose names have one of these")
 options = arguments.parse_args()
@@ -636,6 +637,43 @@ def named_ports():
                 more_is_better=False, goal=goal)
 
 
+def python_module():
+    """The Python module, in an interpreter of its own each time."""
+    if not options.python or not options.module:
+        return
+    ledgers = iter(range(1 << 30))
+
+    def measure(path, code):
+        def body():
+            ledger = f"{scratch}/module-{next(ledgers)}"
+            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
+            environment.pop("PORTSERVER_ADDRESS", None)
+            environment["PYTHONPATH"] = path
+            found = float(run(options.python, "-c", code, env=environment))
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(ledger)
+            return found
+        return body
+
+    timer = ("import time; clock = time.perf_counter; start = clock(); {}; "
+             "print((clock() - start) / {} * 1e6)")
+    load = timer.format("import portpicker", 1)
+    first = timer.format("import portpicker; portpicker.pick_unused_port()", 1)
+    picks = ("import portpicker; pick = portpicker.pick_unused_port; pick(); "
+             + timer.format("[pick() for _ in range(1000)]", 1000))
+    returned = ("import portpicker; pick = portpicker.pick_unused_port; pick(); "
+                "give = portpicker.return_port; "
+                + timer.format("[give(pick()) for _ in range(1000)]", 1000))
+    for name, code, goal in (
+            ("Python module, a pick", picks, 0.6),
+            ("Python module, a pick and its return", returned, None),
+            ("Python module, import", load, 1),
+            ("Python module, import and the first pick", first, None)):
+        compare(name, {"module": measure(options.module, code),
+                       "original": measure("", code)}, "µs",
+                more_is_better=False, goal=goal)
+
+
 def main():
     # What is measured needs many processes and descriptors at a time.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -652,7 +690,7 @@ def main():
         for part in (daemon_rates, daemon_version_two, daemon_refusals,
                      daemon_sizes, daemon_deaths, daemon_instructions,
                      daemon_calls, daemon_scrapes, embedded, in_process, command,
-                     named_ports):
+                     named_ports, python_module):
             part()
     finally:
         shutil.rmtree(scratch)

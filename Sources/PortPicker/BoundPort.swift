@@ -18,7 +18,7 @@ public import SystemPackage
 /// descriptor, such as SwiftNIO's `withBoundSocket(_:)`, must get it from one of
 /// these methods, not from ``tcp``.
 ///
-/// ``close(timeout:)-(Duration)`` closes the sockets and returns the port. Dropping
+/// `close(timeout:)` closes the sockets and returns the port. Dropping
 /// the value closes the sockets too, and another thread returns the port soon after.
 public struct BoundPort: ~Copyable, Sendable {
   /// The port, within 1–65535.
@@ -43,8 +43,11 @@ public struct BoundPort: ~Copyable, Sendable {
   /// - Parameters:
   ///   - address: The address to bind it to.
   ///   - options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   no port is left; ``PortPickerError/Code/timedOut`` if none was found in
+  ///   time; ``PortPickerError/Code/ledgerUnusable``; an error of the port
+  ///   server, if one is required; ``PortPickerError/Code/invalidArgument`` if
+  ///   an option is invalid; ``PortPickerError/Code/systemFailure``.
   public init(
     at address: BoundPortAddress = .any, options: PickOptions = PickOptions()
   ) throws(PortPickerError) {
@@ -60,8 +63,12 @@ public struct BoundPort: ~Copyable, Sendable {
   /// - Parameters:
   ///   - address: The address to bind it to.
   ///   - options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   no port is left; ``PortPickerError/Code/timedOut`` if none was found in
+  ///   time; ``PortPickerError/Code/ledgerUnusable``; an error of the port
+  ///   server, if one is required; ``PortPickerError/Code/invalidArgument`` if
+  ///   an option is invalid; ``PortPickerError/Code/systemFailure``, also if no
+  ///   thread can be started.
   public init(
     at address: BoundPortAddress = .any, options: PickOptions = PickOptions()
   ) async throws(PortPickerError) {
@@ -98,9 +105,11 @@ public struct BoundPort: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
-  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the port.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read; ``PortPickerError/Code/invalidArgument`` for any
+  ///   other timeout. The sockets are closed even so, and `returnPort(_:)` can
+  ///   return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -115,9 +124,11 @@ public struct BoundPort: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
-  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the port.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read or no thread can be started;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The
+  ///   sockets are closed even so, and `returnPort(_:)` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -129,7 +140,7 @@ public struct BoundPort: ~Copyable, Sendable {
     }
   }
 
-  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
+  /// Like `close(timeout:)`, but a failure is a warning.
   consuming func closeOrWarn() {
     let origin = origin
     let port = port
@@ -138,7 +149,7 @@ public struct BoundPort: ~Copyable, Sendable {
     origin.returnOrWarn([port])
   }
 
-  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
+  /// Like `close(timeout:)`, but a failure is a warning.
   consuming func closeOrWarn() async {
     let origin = origin
     let port = port
@@ -162,7 +173,7 @@ public struct BoundPort: ~Copyable, Sendable {
   /// Closes the UDP socket and hands the port and its TCP socket over to the caller,
   /// who must close the socket.
   ///
-  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// The port belongs to this process until that ends or `returnPort(_:)`
   /// returns it.
   ///
   /// - Returns: The port and the listening TCP socket.
@@ -175,7 +186,7 @@ public struct BoundPort: ~Copyable, Sendable {
 
   /// Hands the port and its sockets over to the caller, who must close the sockets.
   ///
-  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// The port belongs to this process until that ends or `returnPort(_:)`
   /// returns it.
   ///
   /// - Returns: The port, the listening TCP socket and the UDP socket.

@@ -7,7 +7,7 @@ public import SystemPackage
 /// while let one = bound.popFirst() { servers.append(Server(one)) }
 /// ```
 ///
-/// ``close(timeout:)-(Duration)`` closes the sockets and returns the ports. Dropping
+/// `close(timeout:)` closes the sockets and returns the ports. Dropping
 /// the value closes the sockets too, and another thread returns the ports soon after.
 public struct BoundPorts: ~Copyable, Sendable {
   /// A port and its sockets, which belong to the ``BoundPorts``.
@@ -35,8 +35,12 @@ public struct BoundPorts: ~Copyable, Sendable {
   ///   - contiguous: Whether the ports must be consecutive, in ascending order.
   ///   - address: The address to bind them to.
   ///   - options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPorts(count:contiguous:for:options:)-(Int,_,_,_)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   there are too few ports left, or too few in a row;
+  ///   ``PortPickerError/Code/timedOut`` if not enough were found in time;
+  ///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+  ///   one is required; ``PortPickerError/Code/invalidArgument`` if the count
+  ///   or an option is invalid; ``PortPickerError/Code/systemFailure``.
   public init(
     count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
     options: PickOptions = PickOptions()
@@ -55,8 +59,13 @@ public struct BoundPorts: ~Copyable, Sendable {
   ///   - contiguous: Whether the ports must be consecutive, in ascending order.
   ///   - address: The address to bind them to.
   ///   - options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPorts(count:contiguous:for:options:)-(Int,_,_,_)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   there are too few ports left, or too few in a row;
+  ///   ``PortPickerError/Code/timedOut`` if not enough were found in time;
+  ///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+  ///   one is required; ``PortPickerError/Code/invalidArgument`` if the count
+  ///   or an option is invalid; ``PortPickerError/Code/systemFailure``, also if
+  ///   no thread can be started.
   public init(
     count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
     options: PickOptions = PickOptions()
@@ -90,9 +99,11 @@ public struct BoundPorts: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
-  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the ports.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read; ``PortPickerError/Code/invalidArgument`` for any
+  ///   other timeout. The sockets are closed even so, and `returnPort(_:)` can
+  ///   return the ports.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -105,9 +116,11 @@ public struct BoundPorts: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The sockets
-  ///   are closed even so, and ``returnPort(_:)-(Int)`` can return the ports.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read or no thread can be started;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The
+  ///   sockets are closed even so, and `returnPort(_:)` can return the ports.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -118,14 +131,14 @@ public struct BoundPorts: ~Copyable, Sendable {
     }
   }
 
-  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
+  /// Like `close(timeout:)`, but a failure is a warning.
   consuming func closeOrWarn() {
     let origin = origin
     let ports = closed()
     origin.returnOrWarn(ports)
   }
 
-  /// Like ``close(timeout:)-(Duration)``, but a failure is a warning.
+  /// Like `close(timeout:)`, but a failure is a warning.
   consuming func closeOrWarn() async {
     let origin = origin
     let ports = closed()
@@ -153,7 +166,7 @@ public struct BoundPorts: ~Copyable, Sendable {
   /// Hands the ports and their sockets over to the caller, who must close the
   /// sockets.
   ///
-  /// The ports belong to this process until that ends or ``returnPort(_:)-(Int)``
+  /// The ports belong to this process until that ends or `returnPort(_:)`
   /// returns them.
   ///
   /// - Returns: The ports and their sockets.

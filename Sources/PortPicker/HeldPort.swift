@@ -14,7 +14,7 @@ package import SystemPackage
 /// Java, libuv, asyncio, nginx), can bind and listen, and clients reach it. UDP is not
 /// held.
 ///
-/// ``close(timeout:)-(Duration)`` ends the hold and returns the port; ``release()``
+/// `close(timeout:)` ends the hold and returns the port; ``release()``
 /// ends it and keeps the port. Dropping the value ends the hold too, and another
 /// thread returns the port soon after.
 public struct HeldPort: ~Copyable, Sendable {
@@ -27,8 +27,11 @@ public struct HeldPort: ~Copyable, Sendable {
   /// Picks a port for this process and holds it.
   ///
   /// - Parameter options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   no port is left; ``PortPickerError/Code/timedOut`` if none was found in
+  ///   time; ``PortPickerError/Code/ledgerUnusable``; an error of the port
+  ///   server, if one is required; ``PortPickerError/Code/invalidArgument`` if
+  ///   an option is invalid; ``PortPickerError/Code/systemFailure``.
   public init(
     options: PickOptions = PickOptions()
   ) throws(PortPickerError) {
@@ -40,8 +43,12 @@ public struct HeldPort: ~Copyable, Sendable {
   /// concurrency pool.
   ///
   /// - Parameter options: How to pick.
-  /// - Throws: ``PortPickerError``, as
-  ///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+  ///   no port is left; ``PortPickerError/Code/timedOut`` if none was found in
+  ///   time; ``PortPickerError/Code/ledgerUnusable``; an error of the port
+  ///   server, if one is required; ``PortPickerError/Code/invalidArgument`` if
+  ///   an option is invalid; ``PortPickerError/Code/systemFailure``, also if no
+  ///   thread can be started.
   public init(
     options: PickOptions = PickOptions()
   ) async throws(PortPickerError) {
@@ -70,9 +77,11 @@ public struct HeldPort: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The hold ends
-  ///   even so, and ``returnPort(_:)-(Int)`` can return the port.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read; ``PortPickerError/Code/invalidArgument`` for any
+  ///   other timeout. The hold ends even so, and `returnPort(_:)` can return
+  ///   the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) throws(PortPickerError) {
@@ -85,9 +94,11 @@ public struct HeldPort: ~Copyable, Sendable {
   ///
   /// - Parameter timeout: How long to wait for a port server, and for other
   ///   processes to unlock the ledger; more than zero.
-  /// - Throws: ``PortPickerError``, as ``returnPort(_:)-(Int)``;
-  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The hold ends
-  ///   even so, and ``returnPort(_:)-(Int)`` can return the port.
+  /// - Throws: ``PortPickerError``: ``PortPickerError/Code/ledgerUnusable``,
+  ///   also if it stays locked; ``PortPickerError/Code/systemFailure`` if
+  ///   `/proc` cannot be read or no thread can be started;
+  ///   ``PortPickerError/Code/invalidArgument`` for any other timeout. The hold
+  ///   ends even so, and `returnPort(_:)` can return the port.
   public consuming func close(
     timeout: Duration = .seconds(5)
   ) async throws(PortPickerError) {
@@ -100,7 +111,7 @@ public struct HeldPort: ~Copyable, Sendable {
 
   /// Ends the hold and keeps the port.
   ///
-  /// The port belongs to this process until that ends or ``returnPort(_:)-(Int)``
+  /// The port belongs to this process until that ends or `returnPort(_:)`
   /// returns it.
   ///
   /// - Returns: The port.

@@ -30,7 +30,9 @@ public func isPortFree(_ port: Int) throws(PortPickerError) -> Bool {
 ///   - transport: TCP or UDP.
 /// - Returns: The port, or `nil` if it is in use or this process lacks the privilege
 ///   to bind it.
-/// - Throws: As ``isPortFree(_:)``.
+/// - Throws: ``PortPickerError/Code/invalidArgument`` for any other number;
+///   ``PortPickerError/Code/systemFailure`` if the system lacks a resource, such as
+///   descriptors.
 /// - SeeAlso: `bind` of the original.
 public func probePort(
   _ port: Int = 0, over transport: Transport

@@ -82,7 +82,13 @@ public struct NamedPortOptions: Sendable {
 ///     the current directory.
 ///   - options: How to claim it.
 /// - Returns: The port, within 1–65535; of a block, the first one.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name, the place, its manifest or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 public func namedPort(
   _ name: String, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -99,10 +105,18 @@ public func namedPort(
 ///
 /// - Parameters:
 ///   - names: The names.
-///   - place: See ``namedPort(_:at:options:)``.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim them.
 /// - Returns: One element for each name, in the order of the names.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if a
+///   name, the place, its manifest or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 public func namedPorts(
   _ names: [String], at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -124,11 +138,19 @@ public func namedPorts(
 /// - Parameters:
 ///   - name: The name.
 ///   - count: How many ports, 1 or more.
-///   - place: See ``namedPort(_:at:options:)``.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim it.
 /// - Returns: The ports, in ascending order.
-/// - Throws: ``PortPickerError``; ``PortPickerError/Code/invalidArgument`` also if the
-///   name has another number of ports.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name, the count, the place, its manifest or an option is invalid, or
+///   if the name has another number of ports;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 public func namedPorts(
   _ name: String, count: Int, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -162,10 +184,18 @@ public func namedPorts(
 ///
 /// - Parameters:
 ///   - manifest: The manifest.
-///   - place: See ``namedPort(_:at:options:)``.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim them.
 /// - Returns: One element for each entry, in the order of the manifest.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the manifest, the place or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 public func namedPorts(
   of manifest: Manifest, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -185,9 +215,13 @@ public func namedPorts(
 ///
 /// Nothing is claimed.
 ///
-/// - Parameter place: See ``namedPort(_:at:options:)``.
+/// - Parameter place: A directory; by default, the nearest one upwards from the
+///   current directory that contains `.ports`, else the nearest that contains `.git`,
+///   else the current directory.
 /// - Returns: The named ports.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 public func namedPorts(
   at place: String? = nil
 ) throws(PortPickerError) -> [NamedPort] {
@@ -201,7 +235,9 @@ public func namedPorts(
 ///
 /// - Returns: The named ports. Those of places that do not exist are marked
 ///   (``NamedPort/goneSince``).
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   `PORTPICKER_CLAIMS` is no absolute path;
+///   ``PortPickerError/Code/claimsUnusable``.
 public func namedPortsOfAllPlaces() throws(PortPickerError) -> [NamedPort] {
   try Picker.ofThisThread().claimsReport().claims
 }
@@ -210,9 +246,13 @@ public func namedPortsOfAllPlaces() throws(PortPickerError) -> [NamedPort] {
 ///
 /// - Parameters:
 ///   - name: The name.
-///   - place: See ``namedPort(_:at:options:)``. It need not exist.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory. It need not exist.
 /// - Returns: Whether the place had the name.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name or the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 @discardableResult
 public func forgetNamedPort(
   _ name: String, at place: String? = nil
@@ -224,9 +264,13 @@ public func forgetNamedPort(
 
 /// Gives up all named ports of a place.
 ///
-/// - Parameter place: See ``namedPort(_:at:options:)``. It need not exist.
+/// - Parameter place: A directory, which need not exist; by default, the nearest one
+///   upwards from the current directory that contains `.ports`, else the nearest that
+///   contains `.git`, else the current directory.
 /// - Returns: The named ports that it had.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``.
 @discardableResult
 public func forgetNamedPorts(
   at place: String? = nil

@@ -7,7 +7,7 @@
 ///
 /// The port is unused on TCP and UDP, on every address of both IP families. No
 /// other process of this user is given it until its process ends or
-/// ``returnPort(_:)`` returns it. Any program can bind it, whatever socket options
+/// `returnPort(_:)` returns it. Any program can bind it, whatever socket options
 /// it sets. Only if no such port is left, the port may have closed connections
 /// lingering on it (TIME_WAIT); a program must set `SO_REUSEADDR` to bind it.
 ///
@@ -30,9 +30,9 @@
 ///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
 ///   ``PortPickerError/Code/noSuchProcess`` and
 ///   ``PortPickerError/Code/processNotAllowed`` if `pid` cannot hold ports;
-///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if one
-///   is required; ``PortPickerError/Code/invalidArgument``;
-///   ``PortPickerError/Code/systemFailure``.
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if `pid` or an
+///   option is invalid; ``PortPickerError/Code/systemFailure``.
 /// - SeeAlso: `pick_unused_port` of the original.
 public func pickUnusedPort(
   for pid: Int32? = nil, options: PickOptions = PickOptions()
@@ -44,7 +44,7 @@ public func pickUnusedPort(
 /// Picks several ports at once, all or none.
 ///
 /// Each has the guarantees of
-/// ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``. A port server leases at
+/// `pickUnusedPort(for:options:)`. A port server leases at
 /// most 160 consecutive ports; one that knows only version 1 of the protocol leases
 /// no consecutive ports. Asking for more counts as a refusal.
 ///
@@ -54,9 +54,14 @@ public func pickUnusedPort(
 ///   - pid: The process that the ports are for; by default, this one.
 ///   - options: How to pick.
 /// - Returns: The ports.
-/// - Throws: ``PortPickerError``, as for one port;
-///   ``PortPickerError/Code/poolExhausted`` also if there are too few ports left,
-///   or too few in a row.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+///   there are too few ports left, or too few in a row;
+///   ``PortPickerError/Code/timedOut`` if not enough were found in time;
+///   ``PortPickerError/Code/noSuchProcess`` and
+///   ``PortPickerError/Code/processNotAllowed`` if `pid` cannot hold ports;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if the count,
+///   `pid` or an option is invalid; ``PortPickerError/Code/systemFailure``.
 public func pickUnusedPorts(
   count: Int, contiguous: Bool = false, for pid: Int32? = nil,
   options: PickOptions = PickOptions()
@@ -68,7 +73,7 @@ public func pickUnusedPorts(
 
 /// Picks a port from one port server, and from no other source.
 ///
-/// The port belongs to the process until that ends or ``returnPort(_:)`` returns
+/// The port belongs to the process until that ends or `returnPort(_:)` returns
 /// the port.
 ///
 /// - Parameters:

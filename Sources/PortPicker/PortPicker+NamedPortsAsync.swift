@@ -1,15 +1,26 @@
-/// The port that a place has under a name, as
-/// ``namedPort(_:at:options:)-(String,String?,NamedPortOptions)`` finds it, without
-/// blocking a thread of the concurrency pool.
+/// The port that a place has under a name, claimed on first use, without blocking a
+/// thread of the concurrency pool.
+///
+/// The answer is the same every time, in every process of this user on this machine,
+/// also while a server listens on the port, and after a reboot. No other place and no
+/// process is given the port.
 ///
 /// Cancelling the task does not end the wait; the timeout does.
 ///
 /// - Parameters:
 ///   - name: The name.
-///   - place: A directory; by default, that of the current directory.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim it.
 /// - Returns: The port, within 1–65535; of a block, the first one.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name, the place, its manifest or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func namedPort(
   _ name: String, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -24,10 +35,18 @@ public func namedPort(
 ///
 /// - Parameters:
 ///   - names: The names.
-///   - place: A directory; by default, that of the current directory.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim them.
 /// - Returns: One element for each name, in the order of the names.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if a
+///   name, the place, its manifest or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func namedPorts(
   _ names: [String], at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -43,11 +62,19 @@ public func namedPorts(
 /// - Parameters:
 ///   - name: The name.
 ///   - count: How many ports, 1 or more.
-///   - place: A directory; by default, that of the current directory.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim it.
 /// - Returns: The ports, in ascending order.
-/// - Throws: ``PortPickerError``; ``PortPickerError/Code/invalidArgument`` also if the
-///   name has another number of ports.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name, the count, the place, its manifest or an option is invalid, or
+///   if the name has another number of ports;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func namedPorts(
   _ name: String, count: Int, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -62,10 +89,18 @@ public func namedPorts(
 ///
 /// - Parameters:
 ///   - manifest: The manifest.
-///   - place: A directory; by default, that of the current directory.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory.
 ///   - options: How to claim them.
 /// - Returns: One element for each entry, in the order of the manifest.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the manifest, the place or an option is invalid;
+///   ``PortPickerError/Code/poolExhausted`` if no port is left;
+///   ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func namedPorts(
   of manifest: Manifest, at place: String? = nil,
   options: NamedPortOptions = NamedPortOptions()
@@ -78,9 +113,13 @@ public func namedPorts(
 /// The named ports that a place has, in ascending order of the names, without
 /// blocking a thread of the concurrency pool.
 ///
-/// - Parameter place: A directory; by default, that of the current directory.
+/// - Parameter place: A directory; by default, the nearest one upwards from the
+///   current directory that contains `.ports`, else the nearest that contains `.git`,
+///   else the current directory.
 /// - Returns: The named ports.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func namedPorts(
   at place: String? = nil
 ) async throws(PortPickerError) -> [NamedPort] {
@@ -93,7 +132,10 @@ public func namedPorts(
 /// thread of the concurrency pool.
 ///
 /// - Returns: The named ports, in ascending order of the places, then of the names.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   `PORTPICKER_CLAIMS` is no absolute path;
+///   ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure`` if no thread can be started.
 public func namedPortsOfAllPlaces()
   async throws(PortPickerError) -> [NamedPort]
 {
@@ -106,10 +148,13 @@ public func namedPortsOfAllPlaces()
 ///
 /// - Parameters:
 ///   - name: The name.
-///   - place: A directory, which need not exist; by default, that of the current
-///     directory.
+///   - place: A directory; by default, the nearest one upwards from the current
+///     directory that contains `.ports`, else the nearest that contains `.git`, else
+///     the current directory. It need not exist.
 /// - Returns: Whether the place had the name.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the name or the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 @discardableResult
 public func forgetNamedPort(
   _ name: String, at place: String? = nil
@@ -122,10 +167,13 @@ public func forgetNamedPort(
 /// Gives up all named ports of a place, without blocking a thread of the concurrency
 /// pool.
 ///
-/// - Parameter place: A directory, which need not exist; by default, that of the
-///   current directory.
+/// - Parameter place: A directory, which need not exist; by default, the nearest one
+///   upwards from the current directory that contains `.ports`, else the nearest that
+///   contains `.git`, else the current directory.
 /// - Returns: The named ports that it had.
-/// - Throws: ``PortPickerError``.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
+///   the place is invalid; ``PortPickerError/Code/claimsUnusable``;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 @discardableResult
 public func forgetNamedPorts(
   at place: String? = nil

@@ -53,7 +53,7 @@ public struct PortSourceStatus: Sendable {
   /// They can include ports outside the pool, if another pool was used before.
   public let leases: [PortLease]
 
-  /// How many ports of the pool belong to names; see ``namedPort(_:at:options:)``.
+  /// How many ports of the pool belong to names; see <doc:NamedPorts>.
   ///
   /// For a server it is 0.
   public let claimedCount: Int
@@ -108,15 +108,17 @@ public struct PortLease: Hashable, Sendable {
 
 /// Finds out where ports come from and which processes have them.
 ///
-/// It asks the port server that
-/// ``pickUnusedPort(for:options:)-(Int32?,PickOptions)`` would ask. If none is named or
-/// none answers, it reads this user's ledger.
+/// It asks the port server that a pick with these options would ask. If none is named
+/// or none answers, it reads this user's ledger.
 ///
 /// - Parameter options: Where ports come from; the pool applies to the ledger.
 /// - Returns: The current state.
-/// - Throws: ``PortPickerError``, as for a pick;
-///   ``PortPickerError/Code/serverRefused`` if the server knows only version 1 of the
-///   protocol, which cannot ask for it.
+/// - Throws: ``PortPickerError``: an error of the port server, if one is
+///   required; ``PortPickerError/Code/serverRefused`` if the server knows only
+///   version 1 of the protocol, which cannot ask for it;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/invalidArgument`` if an option is invalid;
+///   ``PortPickerError/Code/systemFailure``.
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) throws(PortPickerError) -> PortSourceStatus {
@@ -126,11 +128,17 @@ public func portSourceStatus(
 /// Finds out where ports come from and which processes have them, without blocking a
 /// thread of the concurrency pool.
 ///
+/// It asks the port server that a pick with these options would ask. If none is named
+/// or none answers, it reads this user's ledger.
+///
 /// - Parameter options: Where ports come from; the pool applies to the ledger.
 /// - Returns: The current state.
-/// - Throws: ``PortPickerError``, as for a pick;
-///   ``PortPickerError/Code/serverRefused`` if the server knows only version 1 of the
-///   protocol, which cannot ask for it.
+/// - Throws: ``PortPickerError``: an error of the port server, if one is
+///   required; ``PortPickerError/Code/serverRefused`` if the server knows only
+///   version 1 of the protocol, which cannot ask for it;
+///   ``PortPickerError/Code/ledgerUnusable``;
+///   ``PortPickerError/Code/invalidArgument`` if an option is invalid;
+///   ``PortPickerError/Code/systemFailure``, also if no thread can be started.
 public func portSourceStatus(
   options: PickOptions = PickOptions()
 ) async throws(PortPickerError) -> PortSourceStatus {

@@ -13,8 +13,11 @@
 ///   - body: A closure that uses the port and no longer uses it when it ends.
 /// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
 ///   and the lease ends with the process.
-/// - Throws: ``PortPickerError`` if there is no port, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if no
+///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if an option is
+///   invalid; ``PortPickerError/Code/systemFailure``. Otherwise what `body`
 ///   throws.
 public func withBoundPort<Value>(
   at address: BoundPortAddress = .any,
@@ -49,9 +52,12 @@ public func withBoundPort<Value>(
 ///   - body: A closure that uses the port and no longer uses it when it ends.
 /// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
 ///   and the lease ends with the process.
-/// - Throws: ``PortPickerError`` if there is no port, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
-///   throws.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if no
+///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if an option is
+///   invalid; ``PortPickerError/Code/systemFailure``, also if no thread can be
+///   started. Otherwise what `body` throws.
 public func withBoundPort<Value>(
   at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
@@ -74,9 +80,13 @@ public func withBoundPort<Value>(
 ///   - body: A closure that uses the ports and no longer uses them when it ends.
 /// - Returns: What `body` returns. If ports cannot be returned, a warning says so, and
 ///   their leases end with the process.
-/// - Throws: ``PortPickerError`` if there are not enough ports, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
-///   throws.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+///   there are too few ports left, or too few in a row;
+///   ``PortPickerError/Code/timedOut`` if not enough were found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if the count or
+///   an option is invalid; ``PortPickerError/Code/systemFailure``. Otherwise
+///   what `body` throws.
 public func withBoundPorts<Value>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),
@@ -102,9 +112,13 @@ public func withBoundPorts<Value>(
 ///   - body: A closure that uses the ports and no longer uses them when it ends.
 /// - Returns: What `body` returns. If ports cannot be returned, a warning says so, and
 ///   their leases end with the process.
-/// - Throws: ``PortPickerError`` if there are not enough ports, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
-///   throws.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if
+///   there are too few ports left, or too few in a row;
+///   ``PortPickerError/Code/timedOut`` if not enough were found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if the count or
+///   an option is invalid; ``PortPickerError/Code/systemFailure``, also if no
+///   thread can be started. Otherwise what `body` throws.
 public func withBoundPorts<Value>(
   count: Int, contiguous: Bool = false, at address: BoundPortAddress = .any,
   options: PickOptions = PickOptions(),

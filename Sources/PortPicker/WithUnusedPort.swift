@@ -13,8 +13,11 @@ import HostSystem
 ///   - body: A closure that uses the port and no longer uses it when it ends.
 /// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
 ///   and the lease ends with the process.
-/// - Throws: ``PortPickerError`` if there is no port, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if no
+///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if an option is
+///   invalid; ``PortPickerError/Code/systemFailure``. Otherwise what `body`
 ///   throws.
 public func withUnusedPort<Value>(
   options: PickOptions = PickOptions(), _ body: (Int) throws -> Value
@@ -33,9 +36,12 @@ public func withUnusedPort<Value>(
 ///   - body: A closure that uses the port and no longer uses it when it ends.
 /// - Returns: What `body` returns. If the port cannot be returned, a warning says so,
 ///   and the lease ends with the process.
-/// - Throws: ``PortPickerError`` if there is no port, as
-///   ``pickUnusedPort(for:options:)-(Int32?,PickOptions)``; otherwise what `body`
-///   throws.
+/// - Throws: ``PortPickerError``: ``PortPickerError/Code/poolExhausted`` if no
+///   port is left; ``PortPickerError/Code/timedOut`` if none was found in time;
+///   ``PortPickerError/Code/ledgerUnusable``; an error of the port server, if
+///   one is required; ``PortPickerError/Code/invalidArgument`` if an option is
+///   invalid; ``PortPickerError/Code/systemFailure``, also if no thread can be
+///   started. Otherwise what `body` throws.
 public func withUnusedPort<Value>(
   options: PickOptions = PickOptions(), _ body: (Int) async throws -> Value
 ) async throws -> Value {

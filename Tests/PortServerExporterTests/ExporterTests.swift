@@ -99,6 +99,9 @@ import Testing
     #expect(try exporter.metrics()["portserver_up"] == "0")
     server.process.signal(SIGCONT)
     #expect(try exporter.get("/healthz").status == 200)
+    // All of them together have cost the server about one request.
+    let requests = try #require(try server.figures()["requests-version-2"])
+    #expect(requests < 16)
   }
 
   @Test func aServerOfVersionOneIsTooOld() throws {
@@ -142,7 +145,7 @@ import Testing
     ] {
       let bad = try HTTPTestClient(port: exporter.port)
       try bad.send(request)
-      let answer = bad.receiveAll()
+      let answer = try bad.receiveAll()
       #expect(answer == "" || answer.hasPrefix("HTTP/1.1 400 "), "\(request)")
     }
     #expect(try exporter.get("/healthz").status == 200)
@@ -175,11 +178,11 @@ import Testing
     for _ in 0..<50 { #expect(try client.receive().body == "ok\n") }
     let old = try HTTPTestClient(port: exporter.port)
     try old.send("GET /healthz HTTP/1.0\r\n\r\n")
-    #expect(old.receiveAll().hasSuffix("\r\n\r\nok\n"))
+    #expect(try old.receiveAll().hasSuffix("\r\n\r\nok\n"))
     let last = try HTTPTestClient(port: exporter.port)
     try last.send(
       "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    #expect(last.receiveAll().contains("</html>"))
+    #expect(try last.receiveAll().contains("</html>"))
   }
 
   @Test func aThousandConnectionsAreServed() throws {
@@ -201,9 +204,6 @@ import Testing
       #expect(try client.receive().status == 200)
     }
     #expect(try exporter.get("/healthz").status == 200)
-    // The server has seen fewer requests than there were.
-    let requests = try #require(try server.figures()["requests-version-2"])
-    #expect(requests < 3 * 1000)
   }
 
   @Test func aSlowClientIsClosedAndDelaysNobody() throws {
@@ -213,7 +213,7 @@ import Testing
     try slow.send("GET /metrics HTTP/1.1\r\n")
     #expect(try exporter.get("/healthz").status == 200)
     // It is closed after five seconds, whatever it goes on to send.
-    #expect(slow.receiveAll() == "")
+    #expect(try slow.receiveAll() == "")
   }
 
   @Test func itEndsInGoodOrder() throws {
@@ -224,7 +224,7 @@ import Testing
       exporter.process.signal(signal)
       let result = try exporter.process.finish()
       #expect(result.status == 0)
-      #expect(client.receiveAll() == "")
+      #expect(try client.receiveAll() == "")
     }
   }
 

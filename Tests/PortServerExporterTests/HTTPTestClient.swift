@@ -112,10 +112,18 @@ final class HTTPTestClient: Sendable {
   }
 
   /// Receives what there is until the server closes the connection.
-  func receiveAll() -> String {
+  ///
+  /// - Throws: `Errno.resourceTemporarilyUnavailable` if it does not.
+  func receiveAll() throws(Errno) -> String {
     var bytes: [UInt8] = []
-    while let more = try? receiveSome() { bytes += more }
-    return String(decoding: bytes, as: UTF8.self)
+    while true {
+      do throws(Errno) {
+        bytes += try receiveSome()
+      } catch {
+        guard error == .connectionReset else { throw error }
+        return String(decoding: bytes, as: UTF8.self)
+      }
+    }
   }
 
   /// - Throws: `Errno.connectionReset` at the end.

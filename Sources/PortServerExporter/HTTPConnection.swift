@@ -15,6 +15,8 @@ final class HTTPConnection: ChannelInboundHandler {
   private var isAnswering = false
   /// The answer to a `HEAD` request, which states the length of the whole body.
   private var held: HTTPAnswer?
+  /// Whether the client has sent everything that it wants to send.
+  private var hasFinished = false
   /// Closes the connection.
   private var deadline: Scheduled<Void>?
 
@@ -61,6 +63,15 @@ final class HTTPConnection: ChannelInboundHandler {
       closeUnlessDone(within: limits.answer, context)
       answer(request, context)
     }
+  }
+
+  /// A client that has closed its side still gets its answer.
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if event as? ChannelEvent == .inputClosed {
+      hasFinished = true
+      if !isAnswering { context.close(promise: nil) }
+    }
+    context.fireUserInboundEventTriggered(event)
   }
 
   /// A malformed request has been answered by NIO's handler.
@@ -164,7 +175,7 @@ final class HTTPConnection: ChannelInboundHandler {
   }
 
   private func staysOpen(after request: HTTPRequestHead) -> Bool {
-    request.isKeepAlive && request.version == .http1_1
+    request.isKeepAlive && request.version == .http1_1 && !hasFinished
   }
 }
 

@@ -31,6 +31,7 @@ package final class HTTPSite: Sendable {
       // are served meanwhile.
       .serverChannelOption(.maxMessagesPerRead, value: 64)
       .childChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.allowRemoteHalfClosure, value: true)
       .childChannelInitializer { channel in
         count.open += 1
         channel.closeFuture.whenComplete { _ in count.open -= 1 }

@@ -185,6 +185,21 @@ import Testing
     #expect(try last.receiveAll().contains("</html>"))
   }
 
+  @Test func whoHasClosedItsSideIsAnswered() throws {
+    let server = try RunningServer(pool: try unusedTestPool(1))
+    let exporter = try RunningExporter(of: server.address)
+    for target in ["/healthz", "/"] {
+      let client = try HTTPTestClient(port: exporter.port)
+      try client.send("GET \(target) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      client.finishSending()
+      #expect(try client.receiveAll().hasPrefix("HTTP/1.1 200 OK"))
+    }
+    // And whoever has nothing to ask is not waited for.
+    let silent = try HTTPTestClient(port: exporter.port)
+    silent.finishSending()
+    #expect(try silent.receiveAll() == "")
+  }
+
   @Test func aThousandConnectionsAreServed() throws {
     let server = try RunningServer(pool: try unusedTestPool(1))
     let exporter = try RunningExporter(of: server.address)

@@ -60,6 +60,11 @@ final class HTTPTestClient: Sendable {
     }
   }
 
+  /// Closes the connection for sending.
+  func finishSending() {
+    shutdown(descriptor, Int32(SHUT_WR))
+  }
+
   /// Sends a request and receives the answer.
   func ask(
     _ method: String, _ target: String, host: String = "localhost"

@@ -30,7 +30,9 @@
  * signal handler. A thread must not be cancelled (pthread_cancel(3)) inside of one.
  *
  * Processes. A child made by fork(2) can call every function, also if its parent had
- * several threads. The parent's ports stay the parent's. A process keeps its ports
+ * several threads, unless one of these was making its first calls at that moment: a
+ * child inherits locks that are taken during the first calls of a process, and could wait
+ * for them forever. The parent's ports stay the parent's. A process keeps its ports
  * through execve(2), and loses them when it ends, however it ends.
  *
  * The library installs no signal handlers, prints nothing, and never ends the process.

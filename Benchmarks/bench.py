@@ -549,6 +549,23 @@ def embedded():
                 "µs", more_is_better=False, goal=goal)
 
 
+def c_library():
+    ledgers = iter(range(1 << 30))
+
+    def measure(program, *words):
+        def body():
+            ledger = f"{scratch}/c-library-{next(ledgers)}"
+            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
+            found = float(run(tool(program), *words, env=environment))
+            os.unlink(ledger)
+            return found
+        return body
+    compare("embedded pick in C, through the C library, against Swift",
+            {"C library": measure("c-picks", 10000),
+             "Swift library": measure("picks", 1, 1, 10000)},
+            "µs", more_is_better=False, goal=1.05)
+
+
 def in_process():
     """What ordo-one/benchmark measures, each round all of it."""
     pairs = {
@@ -689,8 +706,8 @@ def main():
     try:
         for part in (daemon_rates, daemon_version_two, daemon_refusals,
                      daemon_sizes, daemon_deaths, daemon_instructions,
-                     daemon_calls, daemon_scrapes, embedded, in_process, command,
-                     named_ports, python_module):
+                     daemon_calls, daemon_scrapes, embedded, c_library, in_process,
+                     command, named_ports, python_module):
             part()
     finally:
         shutil.rmtree(scratch)

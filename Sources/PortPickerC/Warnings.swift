@@ -10,7 +10,7 @@ import Synchronization
 public func pp_set_warning_handler(
   _ handler: pp_warning_handler?, _ context: UnsafeMutableRawPointer?
 ) {
-  WarningDelivery.set(handler.map { CHandler(function: $0, context: context) })
+  WarningDelivery.set(handler, context)
 }
 
 /// Passes the warnings of the library to the program's handler; without one, they are
@@ -30,28 +30,36 @@ enum WarningDelivery {
     hasBegun.store(true, ordering: .releasing)
   }
 
-  fileprivate static func set(_ handler: CHandler?) {
-    // The old handler is never freed: another thread may be about to call it.
-    current.store(
-      handler.map { Unmanaged.passRetained($0) }, ordering: .releasing)
+  fileprivate static func set(
+    _ function: pp_warning_handler?, _ context: UnsafeMutableRawPointer?
+  ) {
+    let previous = current.load(ordering: .acquiring)
+    let handler = CHandler(
+      function: function, context: context,
+      previous: previous?.takeUnretainedValue())
+    current.store(Unmanaged.passRetained(handler), ordering: .releasing)
   }
 }
 
-/// A program's handler.
+/// A program's handler, or none.
 ///
 /// The program answers for calls of it on several threads: the header demands it.
 private final class CHandler: @unchecked Sendable {
-  private let function: pp_warning_handler
+  private let function: pp_warning_handler?
   private let context: UnsafeMutableRawPointer?
+  /// The handler before, which is never freed: another thread may be about to call it.
+  private let previous: CHandler?
 
   init(
-    function: @escaping pp_warning_handler, context: UnsafeMutableRawPointer?
+    function: pp_warning_handler?, context: UnsafeMutableRawPointer?,
+    previous: CHandler?
   ) {
     self.function = function
     self.context = context
+    self.previous = previous
   }
 
   func handle(_ text: String) {
-    text.withCString { function($0, context) }
+    text.withCString { function?($0, context) }
   }
 }

@@ -27,7 +27,8 @@
  * who closes them with close(2).
  *
  * Threads. Every function can be called from any thread at any time, but not from a
- * signal handler. A thread must not be cancelled (pthread_cancel(3)) inside of one.
+ * signal handler. It needs at most 64 KiB of stack. A thread must not be cancelled
+ * (pthread_cancel(3)) inside of one.
  *
  * Processes. A child made by fork(2) can call every function, also if its parent had
  * several threads, unless one of these was making its first calls at that moment: a

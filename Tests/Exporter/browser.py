@@ -96,17 +96,14 @@ class Browser:
 
     def open(self, url):
         """Opens a page, and returns when it is loaded."""
-        self.events = [event for event in self.events
-                       if event["method"] != "Page.loadEventFired"]
+        # The page that is there now may still be loading.
+        self.run("window.isOld = true")
         self.send("Page.navigate", url=url)
         end = time.monotonic() + 60
-        while not any(event["method"] == "Page.loadEventFired"
-                      for event in self.events):
+        while not self.see("!window.isOld && document.readyState === 'complete'"):
             if time.monotonic() > end:
                 raise TimeoutError(url)
-            message = self._message(60)
-            if "method" in message:
-                self.events.append(message)
+            time.sleep(0.01)
 
     def run(self, expression):
         """Evaluates an expression in the page."""
@@ -115,6 +112,13 @@ class Browser:
         if "exceptionDetails" in result:
             raise RuntimeError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
+
+    def see(self, expression):
+        """The same while a page may be loading; None if there is nothing yet."""
+        try:
+            return self.run(expression)
+        except RuntimeError:
+            return None
 
     def press(self, key, code=None, text=None):
         """Presses a key."""

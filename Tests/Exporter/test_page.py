@@ -47,7 +47,7 @@ def check_without_scripts(page, url):
     page.run("document.getElementById('q').value = '15007';"
              "document.querySelector('form').submit()")
     wait_for("the search is answered without scripts", lambda: "1 lease that matches" in (
-        page.run("document.body.innerText") or ""))
+        page.see("document.body.innerText") or ""))
     page.scripts(True)
 
 
@@ -59,7 +59,7 @@ def check_search(page, url, ports):
     assert page.run("document.activeElement.value") == ""
     port = str(ports[-1])
     page.type(port)
-    wait_for("the search finds the port", lambda: page.run(
+    wait_for("the search finds the port", lambda: page.see(
         "document.querySelector('.count').innerText") == f"1 lease that matches “{port}”")
     assert page.run("document.querySelectorAll('#lease-list tbody tr').length") == 1
     assert page.run("document.querySelector('.map .found').getAttribute('d')") != ""
@@ -67,11 +67,11 @@ def check_search(page, url, ports):
     # What has the focus keeps it.
     assert page.run("document.activeElement.id") == "q"
     page.press("Escape")
-    wait_for("everything is shown again", lambda: "of 10\u2009000 leases" in page.run(
-        "document.querySelector('.count').innerText"))
+    wait_for("everything is shown again", lambda: "of 10\u2009000 leases" in (page.see(
+        "document.querySelector('.count').innerText") or ""))
     page.type("nothing")
     page.press("Enter")
-    wait_for("nothing is found", lambda: page.run(
+    wait_for("nothing is found", lambda: page.see(
         "document.querySelector('.count').innerText") == "No lease matches “nothing”.")
     page.press("Escape")
     # A cell of the map leads to its port.
@@ -81,7 +81,7 @@ def check_search(page, url, ports):
       map.dispatchEvent(new MouseEvent('click',
         {bubbles: true, clientX: at.x, clientY: at.y}));
     })()""")
-    wait_for("the map leads to a port", lambda: page.run("location.search") == "?q=15007")
+    wait_for("the map leads to a port", lambda: page.see("location.search") == "?q=15007")
     assert page.run("window.same") == 1, "the page was loaded anew"
 
 
@@ -92,7 +92,7 @@ def check_refresh(page, url, holder):
     assert "10\u2009000" in page.run(text)
     reply, = talk(f"return pid={holder} {first_port(holder)}")
     assert reply == "ok", reply
-    wait_for("the page shows the return", lambda: "9\u2009999" in page.run(text), 30)
+    wait_for("the page shows the return", lambda: "9\u2009999" in (page.see(text) or ""), 30)
     assert page.run("document.activeElement.id") == "page-next"
     assert page.run("window.same") == 1
     page.run("document.getElementById('pause').click()")
@@ -101,7 +101,7 @@ def check_refresh(page, url, holder):
     time.sleep(6)  # Longer than it takes to refresh: there is no event to wait for.
     assert page.run("document.body.dataset.refreshed") == before
     page.run("document.getElementById('pause').click()")
-    wait_for("the page is resumed", lambda: "10\u2009000" in page.run(text))
+    wait_for("the page is resumed", lambda: "10\u2009000" in (page.see(text) or ""))
 
 
 def first_port(pid):
@@ -119,7 +119,7 @@ def check_keyboard(page, url):
     assert page.run("document.activeElement.className") == "skip"
     page.press("Enter")
     wait_for("the link leads to the leases",
-             lambda: page.run("document.activeElement.id") == "leases")
+             lambda: page.see("document.activeElement.id") == "leases")
     page.press("Tab")
     assert page.run("document.activeElement.id") == "q"
     seen = []
@@ -203,13 +203,13 @@ def main():
         problems = page.problems()
         assert not problems, problems
         stage.end(server)
-        wait_for("the page says that the server is down", lambda: page.run(
+        wait_for("the page says that the server is down", lambda: page.see(
             "document.getElementById('state').className") == "down", 30)
         if screenshots:
             page.screenshot(screenshots / "down-1440.png")
         stage.server()
-        wait_for("the page is whole again", lambda: page.run(
-            "document.getElementById('state')?.className === ''"
+        wait_for("the page is whole again", lambda: page.see(
+            "document.getElementById('state').className === ''"
             " && !!document.getElementById('lease-list')"), 30)
         assert get(port, "/healthz") == (200, b"ok\n")
     print("the page works")

@@ -6,6 +6,7 @@ let package = Package(
   name: "swift-portpicker",
   products: [
     .library(name: "PortPicker", targets: ["PortPicker"]),
+    .library(name: "PortPickerTesting", targets: ["PortPickerTesting"]),
     .executable(name: "portpicker", targets: ["PortPickerCommand"]),
     .executable(name: "portserver", targets: ["PortServerCommand"]),
     .executable(
@@ -59,10 +60,23 @@ let package = Package(
         "PortProtocol",
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
+    .target(
+      name: "ServerProcesses",
+      dependencies: [
+        "HostSystem", "PortLeasing",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .target(
+      name: "PortPickerTesting",
+      dependencies: [
+        "HostSystem", "PortLeasing", "PortPicker", "ServerProcesses",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
     .executableTarget(
       name: "PortPickerCommand",
       dependencies: [
         "HostSystem", "PortLeasing", "PortLedger", "PortPicker", "PortProtocol",
+        "ServerProcesses",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
@@ -106,6 +120,8 @@ let package = Package(
     .executableTarget(name: "soak", path: "Tests/Soak"),
     // A process that runs itself anew from a thread, over and over.
     .executableTarget(name: "thread-execs", path: "Tests/ThreadExecs"),
+    // A server that behaves, or misbehaves, as a test asks.
+    .executableTarget(name: "test-server", path: "Tests/TestServer"),
     .target(
       name: "TestSupport",
       dependencies: [
@@ -145,6 +161,20 @@ let package = Package(
         .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .testTarget(
+      name: "ServerProcessesTests",
+      dependencies: [
+        "CTestSupport", "HostSystem", "PortLeasing", "ServerProcesses",
+        "TestSupport", "test-server",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
+      name: "PortPickerTestingTests",
+      dependencies: [
+        "HostSystem", "PortPicker", "PortPickerTesting", "TestSupport",
+        "test-server",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ]),
+    .testTarget(
       name: "PortServerTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortLedger", "PortPicker",
@@ -164,7 +194,7 @@ let package = Package(
       name: "CommandTests",
       dependencies: [
         "CTestSupport", "HostSystem", "PortPicker", "PortPickerCommand",
-        "PortServerCommand", "TestSupport",
+        "PortServerCommand", "TestSupport", "test-server",
       ],
       exclude: ["Help"]),
   ],

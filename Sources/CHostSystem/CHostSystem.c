@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 
 #include "CHostSystem.h"
+#include "Internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -148,12 +150,32 @@ int chs_signal_open(const sigset_t *signals) {
 }
 
 int chs_signal_next(int descriptor) {
+  int code;
+  return chs_signal_next_code(descriptor, &code);
+}
+
+int chs_signal_next_code(int descriptor, int *code) {
   struct signalfd_siginfo info;
   ssize_t count = read(descriptor, &info, sizeof info);
-  if (count == (ssize_t)sizeof info) return (int)info.ssi_signo;
+  if (count == (ssize_t)sizeof info) {
+    *code = info.ssi_code;
+    return (int)info.ssi_signo;
+  }
   if (count >= 0) errno = EAGAIN;
   return -1;
 }
+
+int chs_pipe(int *read_end, int *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  // Only this end: the other one belongs to a program, which expects to block.
+  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
+
+int chs_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
 
 int chs_rename_noreplace(const char *from, const char *to) {
   return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
@@ -172,15 +194,13 @@ static void close_between(unsigned first, unsigned last) {
   for (unsigned fd = first; fd <= last && fd < limit; fd++) close((int)fd);
 }
 
-static int64_t monotonic_nanoseconds(void) {
+int64_t chs_monotonic_nanoseconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-// Closes all descriptors except `kept`, which must be in ascending order. Closes `last`
-// after all others.
-static void close_all_but(const int *kept, size_t count, int last) {
+void chs_close_all_but(const int *kept, size_t count, int last) {
   unsigned next = 0;
   for (size_t i = 0; i <= count; i++) {
     unsigned end = i < count ? (unsigned)kept[i] : ~0u;
@@ -259,13 +279,13 @@ pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
     signal(signal_number, SIG_DFL);
   sigemptyset(&previous);
   pthread_sigmask(SIG_SETMASK, &previous, NULL);
-  close_all_but(kept, count, ready[1]);
+  chs_close_all_but(kept, count, ready[1]);
 
-  int64_t end = monotonic_nanoseconds() +
+  int64_t end = chs_monotonic_nanoseconds() +
                 (int64_t)timeout->tv_sec * 1000000000 + timeout->tv_nsec;
   struct pollfd death = {.fd = pidfd, .events = POLLIN};
   for (;;) {
-    int64_t left = end - monotonic_nanoseconds();
+    int64_t left = end - chs_monotonic_nanoseconds();
     if (left <= 0) break;
     struct timespec wait = {.tv_sec = left / 1000000000,
                             .tv_nsec = left % 1000000000};

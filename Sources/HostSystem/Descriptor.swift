@@ -71,3 +71,41 @@ package func waitUntilReadable(
     if count == 0 || errno != EINTR { return false }
   }
 }
+
+/// Waits until one of some descriptors has something to read, or its peer has hung up
+/// (poll(2)).
+///
+/// - Parameters:
+///   - descriptors: The descriptors; `nil` for none in its place.
+///   - deadline: When to stop waiting; `nil` for never.
+/// - Returns: Whether each is readable, in the order of the descriptors. A signal may end
+///   the wait early.
+package func waitUntilReadable(
+  _ descriptors: [FileDescriptor?], _ deadline: Deadline?
+) -> [Bool] {
+  var events = descriptors.map {
+    pollfd(fd: $0?.rawValue ?? -1, events: Int16(POLLIN), revents: 0)
+  }
+  let count = poll(
+    &events, nfds_t(events.count), deadline?.remainingMilliseconds ?? -1)
+  return events.map { count > 0 && $0.revents != 0 }
+}
+
+/// Reads what a nonblocking descriptor has at the moment.
+///
+/// - Parameters:
+///   - descriptor: The descriptor.
+///   - limit: The most bytes to read.
+/// - Returns: `nil` if it has nothing at the moment; empty at end-of-file, or if it cannot
+///   be read.
+package func readAvailable(
+  _ descriptor: FileDescriptor, limit: Int = 1 << 16
+) -> [UInt8]? {
+  var failure: Int32 = 0
+  let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+    let result = read(descriptor.rawValue, buffer.baseAddress, buffer.count)
+    if result < 0 { failure = errno }
+    count = max(result, 0)
+  }
+  return failure == EAGAIN || failure == EINTR ? nil : bytes
+}

@@ -118,7 +118,7 @@ public func returnPort(_ port: Int) async throws(PortPickerError) -> Bool {
 }
 
 /// Runs something that blocks on a thread that may block.
-func waiting<Value: Sendable>(
+package func waiting<Value: Sendable>(
   for body: @escaping @Sendable () throws(PortPickerError) -> Value
 ) async throws(PortPickerError) -> Value {
   let picker = Picker.ofThisThread()

@@ -2,7 +2,7 @@ import HostSystem
 import Synchronization
 
 /// Issues warnings, on standard error or to ``PortPickerWarnings/handler``.
-enum Warnings {
+package enum Warnings {
   /// Topics of warnings that are issued once in a process and its children made by
   /// fork(2).
   enum Topic: Int {
@@ -16,7 +16,7 @@ enum Warnings {
   private static let issued = Atomic<UInt>(0)
 
   /// Issues a warning.
-  static func issue(_ text: String) {
+  package static func issue(_ text: String) {
     let text = printable(text)
     if let handler = PortPickerWarnings.handler {
       handler(PortPickerWarning(description: text))

@@ -52,7 +52,7 @@ public func withUnusedPort<Value>(
 }
 
 /// What a closure returned or threw, for callers that must clean up in both cases.
-func outcome<Value>(
+package func outcome<Value>(
   of body: () async throws -> Value
 ) async -> Result<Value, any Error> {
   do {
@@ -62,7 +62,9 @@ func outcome<Value>(
   }
 }
 
-private func returnOrWarn(_ port: Int) async {
+/// Returns a port, without blocking a thread of the concurrency pool; a failure is a
+/// warning.
+package func returnOrWarn(_ port: Int) async {
   do {
     try await returnPort(port)
   } catch {

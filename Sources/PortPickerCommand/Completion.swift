@@ -48,8 +48,8 @@ private func names(in words: [String], withManifest: Bool) -> [String] {
   return Set(names).sorted()
 }
 
-/// Makes a completion script complete the program after `run --` as the shell would
-/// by itself.
+/// Makes a completion script complete the program after `run --` and `with --` as the
+/// shell would by itself.
 ///
 /// ArgumentParser cannot express that.
 func completingPrograms(_ script: String) -> String {
@@ -65,7 +65,7 @@ func completingPrograms(_ script: String) -> String {
     lines[last] = """
       _portpicker_or_program() {
           local -i _portpicker_index
-          if [[ ${COMP_WORDS[1]} == run ]]; then
+          if [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == with ]]; then
               for ((_portpicker_index = 2; _portpicker_index < COMP_CWORD; _portpicker_index++)); do
                   [[ ${COMP_WORDS[_portpicker_index]} == -- ]] || continue
                   ((_portpicker_index++))
@@ -112,7 +112,7 @@ func completingPrograms(_ script: String) -> String {
 
       function __portpicker_program
           set -l words (commandline -opc)
-          test "$words[2]" = run; or return 1
+          contains -- "$words[2]" run with; or return 1
           set -l index (contains -i -- -- $words); or return 1
           string escape -- $words[(math $index + 1)..]
           return 0

@@ -25,6 +25,10 @@ struct Portpicker: ParsableCommand {
         portpicker run -- my-server --port {port}   # pick one, run a program
         portpicker check 8080                       # is it free, who uses it
 
+      Servers run for as long as a command does, each on ports of its own.
+
+        portpicker with --server './api --port {api}' -- npm test
+
       A name stands for a port that stays the same in one directory, such as a git \
       worktree, and belongs to that directory, not to a process.
 
@@ -37,7 +41,8 @@ struct Portpicker: ParsableCommand {
     version: "portpicker \(portPickerVersion)", subcommands: subcommands)
 
   static let subcommands: [any ParsableCommand.Type] = [
-    RunCommand.self, ReturnCommand.self, NameCommand.self, EnvCommand.self,
+    RunCommand.self, WithCommand.self, ReturnCommand.self, NameCommand.self,
+    EnvCommand.self,
     NamesCommand.self, ForgetCommand.self, StatusCommand.self,
     CheckCommand.self, DoctorCommand.self,
   ]
@@ -120,7 +125,7 @@ extension Portpicker {
       }
     do {
       // The arguments of the program that it runs may be any bytes.
-      if arguments.first != "run" {
+      if arguments.first != "run", arguments.first != "with" {
         try requireTextArguments(CommandLine.arguments.count)
       }
       if try runWithoutParser(arguments, hasCommand: hasCommand) { return }

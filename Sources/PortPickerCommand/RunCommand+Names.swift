@@ -82,7 +82,7 @@ extension RunCommand {
   ///
   /// Connections that are left from an earlier server do not matter: a server that
   /// sets `SO_REUSEADDR` can bind the port.
-  private static func requireUnused(
+  static func requireUnused(
     _ claims: [NamedPort], at place: Place
   ) throws(PortPickerError) {
     let ports = claims.flatMap { claim in

@@ -83,29 +83,12 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    // The parser takes an unknown option in front of the program for the program.
-    if let word = command.first, word.hasPrefix("-"), word != "--" {
-      if word == "--help" || word == "-h" { throw CleanExit.helpRequest(self) }
-      if word == "--version" {
-        throw CleanExit.message(Portpicker.configuration.version)
-      }
-      throw PortPickerError(
-        .invalidArgument,
-        "unknown option '\(word)'; see portpicker run --help, or put -- in "
-          + "front of a program with that name")
-    }
-    let words = command.first == "--" ? command.count - 1 : command.count
-    guard words > 0 else {
-      throw PortPickerError(
-        .invalidArgument,
-        "no program is named; expected portpicker run [OPTION]... -- COMMAND")
-    }
-    try requireTextArguments(CommandLine.arguments.count - words)
-    let arguments = lastArguments(words)
+    let arguments = try programArguments(
+      of: self, command, usage: "portpicker run [OPTION]... -- COMMAND")
     let program =
       name.isEmpty
       ? try programWithPicks(arguments) : try programWithNames(arguments)
-    fail(with: program.run(), arguments[0])
+    failToRun(arguments[0], program.run())
   }
 
   /// Picks ports and prepares the program.
@@ -175,18 +158,6 @@ struct RunCommand: ParsableCommand {
     }
     keeper.close()
     return socket
-  }
-
-  private func fail(with error: Errno, _ name: [UInt8]) -> Never {
-    let text = String(decoding: name, as: UTF8.self)
-    if error == .noSuchFileOrDirectory {
-      printError(
-        "'\(text)': the program, or the interpreter that it names, does not exist",
-        as: "portpicker")
-      exitProcess(with: 127)
-    }
-    printError("cannot run '\(text)': \(error)", as: "portpicker")
-    exitProcess(with: 126)
   }
 
   private static func hostAddress(_ text: String) throws -> HostAddress {

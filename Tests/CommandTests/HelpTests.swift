@@ -11,7 +11,8 @@ import Testing
 
   /// The commands; the empty name is that of `portpicker` itself.
   private static let commands = [
-    "", "run", "return", "name", "env", "names", "forget", "status", "check",
+    "", "run", "with", "return", "name", "env", "names", "forget", "status",
+    "check",
     "doctor",
   ]
 
@@ -104,6 +105,8 @@ import Testing
         ("portpicker ru", "run"),
         ("portpicker run --list", "--listen"),
         ("portpicker run -- readli", "readlink"),
+        ("portpicker with --verb", "--verbose"),
+        ("portpicker with -- readli", "readlink"),
         ("portpicker run --count 2 -- cat some-", "some-file"),
         ("portpicker check ", "\(port)"), ("portpicker return ", "\(port)"),
         ("portpicker fo", "forget"), ("portpicker name --po", "--pool"),

@@ -175,6 +175,9 @@ extension Command {
   /// The `soak` that was built with the tests.
   package static var soakPath: String { builtPath + "/soak" }
 
+  /// The server for tests that was built with them; see `Tests/TestServer/main.c`.
+  package static var testServerPath: String { builtPath + "/test-server" }
+
   private static var builtPath: String {
     let tests = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     return tests.deletingLastPathComponent().path

@@ -16,6 +16,8 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "ProcessTree.h"
+
 /// gettid(2).
 pid_t chs_thread_id(void);
 
@@ -78,6 +80,16 @@ int chs_signal_open(const sigset_t *signals);
 
 /// The next signal of a signalfd; -1 with EAGAIN if none is pending.
 int chs_signal_next(int descriptor);
+
+/// The next signal of a signalfd, and in `*code` how it was sent (sigaction(2)); -1 with
+/// EAGAIN if none is pending.
+int chs_signal_next_code(int descriptor, int *code);
+
+/// pipe2(2). Both ends are close-on-exec; the read end is nonblocking.
+int chs_pipe(int *read_end, int *write_end);
+
+/// eventfd(2). The descriptor is close-on-exec and nonblocking.
+int chs_eventfd(void);
 
 /// renameat2(2) with RENAME_NOREPLACE: fails with EEXIST if `to` exists.
 int chs_rename_noreplace(const char *from, const char *to);

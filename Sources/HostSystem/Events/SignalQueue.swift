@@ -52,8 +52,8 @@ package struct SignalQueue: ~Copyable {
     sigemptyset(&set)
     for signal in Signal.allCases {
       switch signal {
-      case .interrupt where Self.isIgnored(signal),
-        .hangUp where Self.isIgnored(signal):
+      case .interrupt where isIgnored(signal.number),
+        .hangUp where isIgnored(signal.number):
         continue
       default: sigaddset(&set, signal.number)
       }
@@ -80,18 +80,10 @@ package struct SignalQueue: ~Copyable {
     var set = sigset_t()
     sigemptyset(&set)
     for signal in [Signal.interrupt, .terminate]
-    where !Self.isIgnored(signal) {
+    where !isIgnored(signal.number) {
       sigaddset(&set, signal.number)
     }
     pthread_sigmask(SIG_UNBLOCK, &set, nil)
-  }
-
-  private static func isIgnored(_ signal: Signal) -> Bool {
-    var action = sigaction()
-    sigaction(signal.number, nil, &action)
-    // SIG_IGN is a macro that Swift cannot import. Its value is 1.
-    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-      == 1
   }
 }
 

@@ -1,3 +1,4 @@
+import CHostSystem
 package import SystemPackage
 
 /// The value of an environment variable.
@@ -50,4 +51,28 @@ package func lastArguments(_ count: Int) -> [[UInt8]] {
         .map { UInt8(truncatingIfNeeded: $0) }
     }
   }
+}
+
+/// The variables of this process's environment, with changes.
+///
+/// - Parameter changes: Variables to set, or to leave out if the value is `nil`.
+/// - Returns: The variables, as `NAME=VALUE`.
+func environmentBlock(
+  setting changes: [(name: String, value: String?)]
+) -> [[UInt8]] {
+  let changed = Set(changes.map { Array($0.name.utf8) })
+  var block: [[UInt8]] = []
+  var next = chs_environment()
+  while let variable = next?.pointee {
+    let bytes = UnsafeBufferPointer(start: variable, count: strlen(variable))
+      .map { UInt8(truncatingIfNeeded: $0) }
+    if !changed.contains(Array(bytes.prefix { $0 != UInt8(ascii: "=") })) {
+      block.append(bytes)
+    }
+    next = next?.successor()
+  }
+  // Of several changes of one variable, the last counts.
+  var values: [String: String] = [:]
+  for (name, value) in changes { values[name] = value }
+  return block + values.map { Array("\($0)=\($1)".utf8) }
 }

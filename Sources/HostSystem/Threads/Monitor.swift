@@ -3,13 +3,13 @@
 /// Deadlines are on the monotonic clock, so that steps of the wall clock do not affect
 /// them. A child created by fork(2) must not use a value that it inherits, because a
 /// thread that does not exist in the child may hold the lock.
-final class Monitor: @unchecked Sendable {
+package final class Monitor: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
     capacity: 1)
   private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(
     capacity: 1)
 
-  init() {
+  package init() {
     // The default kind cannot fail.
     pthread_mutex_init(mutex, nil)
     var attributes = pthread_condattr_t()
@@ -27,7 +27,7 @@ final class Monitor: @unchecked Sendable {
   }
 
   /// Calls `body` with the lock.
-  func withLock<Result, Failure>(
+  package func withLock<Result, Failure>(
     _ body: () throws(Failure) -> Result
   ) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
@@ -36,7 +36,7 @@ final class Monitor: @unchecked Sendable {
   }
 
   /// Calls `body` without the lock, which the caller holds.
-  func withoutLock<Result>(_ body: () -> Result) -> Result {
+  package func withoutLock<Result>(_ body: () -> Result) -> Result {
     pthread_mutex_unlock(mutex)
     defer { pthread_mutex_lock(mutex) }
     return body()
@@ -50,18 +50,18 @@ final class Monitor: @unchecked Sendable {
   /// - Parameter deadline: How long to wait.
   /// - Returns: Whether the deadline has not passed.
   @discardableResult
-  func wait(until deadline: Deadline) -> Bool {
+  package func wait(until deadline: Deadline) -> Bool {
     var end = deadline.systemTime
     return pthread_cond_timedwait(condition, mutex, &end) != ETIMEDOUT
   }
 
   /// Wakes one of the threads that wait.
-  func signal() {
+  package func signal() {
     pthread_cond_signal(condition)
   }
 
   /// Wakes all threads that wait.
-  func broadcast() {
+  package func broadcast() {
     pthread_cond_broadcast(condition)
   }
 }

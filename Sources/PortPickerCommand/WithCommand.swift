@@ -17,7 +17,7 @@ struct WithCommand: ParsableCommand {
       ${ } is left alone, and {{name}} becomes {name}.
 
         portpicker with --server 'redis-server --port {redis}' -- npm test
-        portpicker with --server 'postgres -D data -p {db}' --server './api --port {api} --db {db}' -- ./test --url http://localhost:{api}
+        portpicker with --server 'db {db}' --server 'api {api} {db}' -- ./test {api}
 
       The servers start in their order. A server is ready when one of its own \
       processes listens on each port that its SERVER is the first to name. Then the \

@@ -157,7 +157,7 @@ extension ServerProcess {
     var isOutputOpen = true
     while true {
       let isStarting = state.phase == .starting
-      if isStarting { checkReadiness(deadline) }
+      if isStarting { checkReadiness(deadline, output, &lines) }
       let ready = waitUntilReadable(
         [control, isOutputOpen ? output : nil],
         Deadline(
@@ -227,13 +227,16 @@ extension ServerProcess {
     }
   }
 
-  private func checkReadiness(_ deadline: Deadline) {
+  private func checkReadiness(
+    _ deadline: Deadline, _ output: FileDescriptor, _ lines: inout LineSplitter
+  ) {
     // Before the look: it may become ready in between.
     let isLate = deadline.hasPassed
     do throws(Errno) {
       if try descendants(
         of: root, listenOn: Set(description.ports), description.transport)
       {
+        readAllOutput(output, &lines)
         change { if $0.phase == .starting { $0.phase = .ready } }
         return
       }

@@ -124,7 +124,7 @@ import Testing
       """
       read answer < /dev/tcp/127.0.0.1/$WEB_PORT
       for process in /proc/[0-9]*; do
-        if tr '\\0' ' ' < $process/cmdline | grep -q "test-server {web}"; then
+        if tr '\\0' ' ' < $process/cmdline | grep -q "test-serve[r] {web}"; then
           kill -9 ${process#/proc/}
         fi
       done 2>/dev/null
@@ -180,11 +180,12 @@ import Testing
   }
 
   @Test func namedPortsAreThoseOfTheDirectory() throws {
-    let place = try fixture.place("a", manifest: "site env=SITE\n")
+    let place = try fixture.place("a", manifest: "web\nsite env=SITE\n")
     let web = try fixture.claim("web", in: place)[0]
     let arguments = [
       "--named", "--server", "\(Self.server) {web}", "--server",
-      "\(Self.server) {site} {other}", "--", "sh", "-c",
+      "\(Self.server) {site}", "--server", "\(Self.server) {other}", "--", "sh",
+      "-c",
       "echo $WEB_PORT $SITE $SITE_PORT {other}",
     ]
     let result = try command(arguments, in: place).run()
@@ -200,9 +201,10 @@ import Testing
   @Test func aNamedPortThatIsInUseIsAnError() throws {
     let place = try fixture.place("a")
     let web = try fixture.claim("web", in: place)[0]
-    let running = try Command(Self.server, ["\(web)"]).start()
+    let running = try Command(Self.server, ["\(web)", "tell"]).start()
     defer { running.end() }
     #expect(try running.nextLine() == "ready")
+    #expect(try running.nextLine() == "listening")
     let result = try run(
       "--named", "--server", "\(Self.server) {web}", "--", "true", in: place)
     #expect(result.status == 1)

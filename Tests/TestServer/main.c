@@ -13,8 +13,9 @@
 //   slow=N          it takes N milliseconds to end after SIGTERM
 //   delay=N         it waits N milliseconds before it listens
 //   helpers=N       it starts N children, each in a session of its own
+//   tell            it prints "listening" when it listens
 //
-// It answers each TCP connection with its port, and prints "ready" when it listens, and
+// It answers each TCP connection with its port, and prints "ready" before it listens, and
 // "ending" on SIGTERM.
 
 #include <netinet/in.h>
@@ -54,7 +55,8 @@ static void fork_and_leave(void) {
   if (child > 0) _exit(0);
 }
 
-static void serve(int port, int is_udp) {
+static void serve(int port, int is_udp, int tells) {
+  if (is_udp) puts("ready");
   int one = 1;
   int server = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
   if (!is_udp) setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -65,8 +67,11 @@ static void serve(int port, int is_udp) {
     perror("bind");
     exit(1);
   }
-  if (!is_udp && listen(server, 16) != 0) exit(1);
-  puts("ready");
+  if (!is_udp) {
+    puts("ready");
+    if (listen(server, 16) != 0) exit(1);
+  }
+  if (tells) puts("listening");
   struct pollfd event = {.fd = server, .events = POLLIN};
   while (!is_ending) {
     if (poll(&event, 1, -1) <= 0 || is_udp) continue;
@@ -115,7 +120,8 @@ int main(int argc, char **argv) {
   if (is_parent || value(count, behaviours, "never"))
     while (!is_ending) pause();
   else
-    serve(port, value(count, behaviours, "udp") != NULL);
+    serve(port, value(count, behaviours, "udp") != NULL,
+          value(count, behaviours, "tell") != NULL);
   puts("ending");
   pause_for(value(count, behaviours, "slow"));
   return 0;

@@ -347,7 +347,8 @@ static void reap(struct watch *watch) {
     if (watch->status == 0) _exit(0);
     begin_ending(watch);
   } else if (watch->is_foreground && watch->phase == WATCHING) {
-    _exit(0);
+    if (WIFEXITED(watch->status)) _exit(0);
+    begin_ending(watch);
   }
 }
 

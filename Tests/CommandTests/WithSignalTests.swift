@@ -157,7 +157,7 @@ import Testing
         let marked = MarkedProcesses()
         let running = try command(
           marked, servers: ["{a} daemon helpers=1", "{b} child", "{c}"], "sh",
-          "-c", "ulimit -c 0; sleep 1000 & sleep 1000"
+          "-c", "ulimit -c 0; sleep 1000 & wait"
         ).start()
         usleep(UInt32.random(in: 0...120_000, using: &random))
         if Int.random(in: 0..<3, using: &random) == 0,

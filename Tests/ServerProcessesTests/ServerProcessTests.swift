@@ -27,18 +27,12 @@ import Testing
     _ description: ServerDescription,
     _ body: (ServerProcess, ServerProcess.State) async throws -> Void
   ) async throws {
-    let before = try openDescriptors()
     let server = try ServerProcess(starting: description)
     let state = await server.wait { $0.phase != .starting }
     try await body(server, state)
     #expect(await server.end() == [])
     #expect(server.state.isGone)
     #expect(marked.pids == [])
-    #expect(try openDescriptors() <= before)
-  }
-
-  private func openDescriptors() throws -> Int {
-    try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
   }
 
   @Test(

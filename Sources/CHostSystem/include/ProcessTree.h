@@ -70,9 +70,10 @@ enum {
 /// SIGKILL. Daemons do not escape: the supervisor is their reaper
 /// (PR_SET_CHILD_SUBREAPER).
 ///
-/// The supervisor ends when it has no descendant left. In the foreground, it ends with
-/// the program, and leaves the program's descendants alone, unless it is ending them. A
-/// second process, its guard, ends everything if the supervisor itself is killed.
+/// The supervisor ends when it has no descendant left. In the foreground, it ends when
+/// the program exits, and leaves the program's descendants alone, unless it is ending
+/// them; if a signal ends the program, it ends them. A second process, its guard, ends
+/// everything if the supervisor itself is killed.
 ///
 /// Returns the caller's end of a socket (SOCK_SEQPACKET, close-on-exec) for `struct
 /// chs_notice`. It reports end-of-file when the supervisor and its guard have ended.

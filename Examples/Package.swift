@@ -43,10 +43,21 @@ let package = Package(
     .testTarget(
       name: "EchoServerTests",
       dependencies: [
-        "EchoServer",
+        "EchoServer", "echo-server",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "PortPicker", package: "swift-portpicker"),
+        .product(name: "PortPickerTesting", package: "swift-portpicker"),
+      ]),
+
+    // The same server as a command-line tool, in a process of its own.
+    .executableTarget(name: "echo-server", dependencies: ["EchoServer"]),
+
+    // A suite that starts Redis: the last step of the tutorial.
+    .testTarget(
+      name: "CounterTests",
+      dependencies: [
+        .product(name: "PortPickerTesting", package: "swift-portpicker")
       ]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 
 #include "CHostSystem.h"
+
+#ifdef __linux__
+
 #include "Internal.h"
 
 #include <errno.h>
@@ -293,3 +296,5 @@ pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
   }
   _exit(0);
 }
+
+#endif

@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 
+#ifdef __linux__
+
 #include "ProcessTree.h"
 
 #include <errno.h>
@@ -502,3 +504,5 @@ int chs_supervise(const struct chs_program *program, pid_t *guard) {
   *guard = child;
   return ends[0];
 }
+
+#endif

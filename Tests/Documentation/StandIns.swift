@@ -30,6 +30,8 @@ let logger = Log()
 let servers = Servers()
 nonisolated(unsafe) let child = Process()
 
+func connect(to port: Int) async throws {}
+
 func runServer(on port: Int) throws {}
 
 func serve(on socket: FileDescriptor, port: Int) {}

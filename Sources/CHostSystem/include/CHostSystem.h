@@ -7,6 +7,12 @@
 #ifndef C_HOST_SYSTEM_H
 #define C_HOST_SYSTEM_H
 
+// SwiftPM compiles this target before those that use it. On another system, this is the
+// one error that it reports: everything else is left out.
+#ifndef __linux__
+#error swift-portpicker needs Linux; make your dependency on it conditional: condition: .when(platforms: [.linux])
+#else
+
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -112,4 +118,5 @@ int chs_copy_attributes(int from, int to);
 pid_t chs_hold_in_background(const int *kept, size_t count, int pidfd,
                              const struct timespec *timeout);
 
+#endif
 #endif

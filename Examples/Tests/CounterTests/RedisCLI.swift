@@ -1,0 +1,1 @@
+../../../Sources/PortPickerTesting/PortPickerTesting.docc/Resources/RedisCLI.swift

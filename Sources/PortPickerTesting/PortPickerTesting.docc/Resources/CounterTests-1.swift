@@ -1,0 +1,8 @@
+import PortPickerTesting
+import Testing
+
+@Test(.server("redis-server", "--port", "{port}", "--save", ""))
+func counts() throws {
+  let server = try #require(TestServer.current)
+  #expect(server.isRunning)
+}

@@ -36,10 +36,11 @@ package struct Claims: Sendable {
 
   /// The ports that a new ledger records as claimed; `nil` if there is no file.
   package func ports() throws(ClaimsError) -> ClaimedPorts? {
-    let file = ClaimsFile(try location.resolved())
-    return try file.read().map { bytes in
-      ClaimedPorts(mark: mark(in: file), ports: ClaimList(parsing: bytes).ports)
-    }
+    // Most users have none, and every pick asks.
+    guard let bytes = try ClaimsFile(location.path).read() else { return nil }
+    return ClaimedPorts(
+      mark: mark(in: ClaimsFile(try location.resolved())),
+      ports: ClaimList(parsing: bytes).ports)
   }
 
   func mark(in file: ClaimsFile) -> ClaimMark {
@@ -91,7 +92,7 @@ extension Claims {
       let free = PortPool(removed.map(\.ports)).subtracting(list.ports)
       do throws(LeasingError) {
         try ledger?.unclaim(
-          free.ranges.joined(), of: mark(in: file), deadline: deadline)
+          Array(free.ranges.joined()), of: mark(in: file), deadline: deadline)
       } catch {
         note(.notReleased(error))
       }

@@ -105,7 +105,7 @@ extension Ledger {
   ///   - deadline: How long to wait for the lock.
   /// - Throws: `LeasingError.ledger`.
   package func unclaim(
-    _ ports: some Sequence<UInt16>, of mark: ClaimMark, deadline: Deadline
+    _ ports: [UInt16], of mark: ClaimMark, deadline: Deadline
   ) throws(LeasingError) {
     try withLockedFile(until: deadline) { file, _ throws(LeasingError) in
       try store.step { () throws(Errno) in
@@ -166,7 +166,7 @@ extension LedgerFile {
       ports = PortPool(ports.ranges + (try occupiedPorts()).map { $0...$0 })
     }
     for range in ports.ranges {
-      try update(range) { port, record in
+      try update(Array(range)) { port, record in
         guard wanted[Int(port)] else {
           return record.isClaimed(in: mark.file) ? .zero : nil
         }

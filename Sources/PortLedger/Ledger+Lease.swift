@@ -108,7 +108,7 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
   ) throws(LeasingError) -> LeaseSearch.Step {
     let (ledger, host) = (ledger, host)
     while true {
-      try clear(search.dropped, in: file)
+      try clear(Array(search.dropped), in: file)
       // A new ledger's first search starts at a random port, so that the ledgers of
       // several users do not walk through the same ports side by side.
       let cursor =
@@ -117,7 +117,7 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
       let step = try search.next(after: cursor, isAlive: host.isAlive) {
         port throws(LeasingError) in try ledger.record(of: port, in: file)
       }
-      try clear(search.dropped, in: file)
+      try clear(Array(search.dropped), in: file)
       switch step {
       case .checkHolders, .exhausted: return step
       case .probe(let ports):
@@ -196,7 +196,7 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
 
   /// Clears the records that this attempt has written.
   private func clear(
-    _ ports: some Sequence<UInt16>, in file: LedgerFile
+    _ ports: [UInt16], in file: LedgerFile
   ) throws(LeasingError) {
     try ledger.store.step { () throws(Errno) in
       try file.clear(ports) { record in

@@ -129,7 +129,7 @@ final class LedgerFile: @unchecked Sendable {
   ///   - change: The new words of a port; `nil` to keep its record.
   /// - Throws: The error of a read or write; some records may be changed then.
   func update(
-    _ ports: some Sequence<UInt16>,
+    _ ports: [UInt16],
     _ change: (UInt16, LedgerRecord) -> SIMD4<UInt64>?
   ) throws(Errno) {
     /// The changed bytes of the page.
@@ -166,7 +166,7 @@ final class LedgerFile: @unchecked Sendable {
   ///   - condition: Whether to change a record.
   /// - Throws: As ``update(_:_:)``.
   func clear(
-    _ ports: some Sequence<UInt16>, where condition: (LedgerRecord) -> Bool
+    _ ports: [UInt16], where condition: (LedgerRecord) -> Bool
   ) throws(Errno) {
     try update(ports) { _, record in condition(record) ? .zero : nil }
   }
@@ -275,7 +275,7 @@ final class LedgerFile: @unchecked Sendable {
     // The header is written last: a file of the right size without a header is
     // replaced, but a short file with a header would be filled with damage.
     try resize()
-    try update(claims.keys) { port, _ in
+    try update(Array(claims.keys)) { port, _ in
       claims[port].map { words(of: $0, for: port) }
     }
     try write(header)

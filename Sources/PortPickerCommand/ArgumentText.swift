@@ -11,7 +11,7 @@ import PortProtocol
 enum ArgumentText {
   /// The pid of a holder, parsed as Python's `int()` does it, like the original.
   static func holder(_ text: String) throws(PortPickerError) -> Int32 {
-    guard let number = decimalInteger(Array(text.utf8)),
+    guard let number = decimalInteger(text),
       let pid = Int32(exactly: number), pid > 0
     else {
       throw PortPickerError(
@@ -27,7 +27,7 @@ enum ArgumentText {
 
   /// A pid as the value of an option.
   static func pid(_ text: String) throws -> Int32 {
-    guard let number = decimalInteger(Array(text.utf8)),
+    guard let number = decimalInteger(text),
       let pid = Int32(exactly: number), pid > 0
     else {
       throw ValidationError("expected the pid of a process")
@@ -53,7 +53,7 @@ enum ArgumentText {
   }
 
   static func count(_ text: String) throws -> Int {
-    guard let count = decimalInteger(Array(text.utf8)), count > 0 else {
+    guard let count = decimalInteger(text), count > 0 else {
       throw ValidationError("expected a number of ports, 1 or more")
     }
     guard count <= Int(UInt16.max) else {
@@ -63,7 +63,7 @@ enum ArgumentText {
   }
 
   static func port(_ text: String) throws -> UInt16 {
-    guard let number = decimalInteger(Array(text.utf8)),
+    guard let number = decimalInteger(text),
       let port = UInt16(exactly: number), port > 0
     else {
       throw ValidationError("expected a port from 1 to 65535")

@@ -18,7 +18,9 @@ struct PickCommand {
     let pick = try Picker.shared.pick(request)
     do {
       try writeToStandardOutput(
-        pick.ports.map { "\($0)" }.joined(separator: "\n"))
+        pick.ports.reduce(into: "") { text, port in
+          text += text.isEmpty ? "\(port)" : "\n\(port)"
+        })
     } catch {
       // The caller does not know the ports.
       _ = try? Picker.shared.returnPorts(pick.ports)

@@ -35,6 +35,11 @@ package func decimalInteger(_ bytes: some BidirectionalCollection<UInt8>)
   return follows ? value : nil
 }
 
+/// Reads an integer as Python's `int()` does.
+package func decimalInteger(_ text: String) -> Int? {
+  decimalInteger(Array(text.utf8))
+}
+
 extension FixedWidthInteger {
   /// Reads an integer that consists of decimal digits alone.
   init?(digits: some BidirectionalCollection<UInt8>) {

@@ -190,13 +190,13 @@ _portpicker() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    run|return|name|env|names|forget|status|check|doctor|help)
+    run|with|return|name|env|names|forget|status|check|doctor|help)
         # Offer subcommand argument completions
         "_portpicker_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'run return name env names forget status check doctor help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'run with return name env names forget status check doctor help' -- "${cur}"))
         ;;
     esac
 }
@@ -235,6 +235,34 @@ _portpicker_run() {
         return
         ;;
     '--env')
+        return
+        ;;
+    esac
+}
+
+_portpicker_with() {
+    repeating_flags=()
+    non_repeating_flags=(--verbose --named --version -h --help)
+    repeating_options=(--server --udp)
+    non_repeating_options=(--wait --at --pool)
+    __portpicker_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--server')
+        return
+        ;;
+    '--wait')
+        return
+        ;;
+    '--udp')
+        return
+        ;;
+    '--at')
+        __portpicker_add_completions -d
+        return
+        ;;
+    '--pool')
         return
         ;;
     esac
@@ -467,7 +495,7 @@ _portpicker_help() {
 
 _portpicker_or_program() {
     local -i _portpicker_index
-    if [[ ${COMP_WORDS[1]} == run ]]; then
+    if [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == with ]]; then
         for ((_portpicker_index = 2; _portpicker_index < COMP_CWORD; _portpicker_index++)); do
             [[ ${COMP_WORDS[_portpicker_index]} == -- ]] || continue
             ((_portpicker_index++))

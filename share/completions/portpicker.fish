@@ -24,6 +24,8 @@ function __portpicker_parse_tokens -S
         switch $unparsed_tokens[1]
         case 'run'
             __portpicker_parse_subcommand -r 1 'name=+' 'at=' 'count=' 'contiguous' 'server=' 'require-server' 'timeout=' 'pool=' 'listen' 'host=' 'env=+' 'version' 'h/help'
+        case 'with'
+            __portpicker_parse_subcommand -r 1 'server=+' 'wait=' 'verbose' 'udp=+' 'named' 'at=' 'pool=' 'version' 'h/help'
         case 'return'
             __portpicker_parse_subcommand -r 1 'for=' 'force' 'server=' 'require-server' 'timeout=' 'version' 'h/help'
         case 'name'
@@ -104,6 +106,7 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'run' -d 'Pick ports and run a program with them.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'with' -d 'Run servers, and a program while they run.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'return' -d 'Return ports before their process ends.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'name' -d 'Print the ports of names, and claim those that are new.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker" -eq 1' -fa 'env' -d 'Print the ports of a project\'s names as environment variables.'
@@ -126,6 +129,15 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run"' -l 'env' -d 'Set the variables NAME, NAME1 and so on; can be repeated. (default: PORT)' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" version' -l 'version' -d 'Show the version.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with"' -l 'server' -d 'The program and arguments of a server; can be repeated.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" wait' -l 'wait' -d 'How many seconds each server may take until it listens. (default: 10)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" verbose' -l 'verbose' -d 'Show the servers\' output as it comes, each line with its server.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with"' -l 'udp' -d 'The server of the port NAME listens on UDP, not on TCP; can be repeated.' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" named' -l 'named' -d 'Use the directory\'s named ports for those names that it has.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" at' -l 'at' -d 'The directory that the names belong to. (default: the nearest one upwards that contains .ports, else .git; else the current directory)' -rfa '(__portpicker_complete_directories)'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" pool' -l 'pool' -d 'The ports to pick from without a port server, such as 8000-8999,9090. (default: 25000-32767, except ephemeral ports)' -rfka ''
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" version' -l 'version' -d 'Show the version.'
+complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker with" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_positional "portpicker return" -ge 1' -fka '(__portpicker_custom_completion ---completion return -- positional@0 (count (__portpicker_tokens -pc)) 0)'
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" for' -l 'for' -d 'Return the ports if the process PID holds them.' -rfka ''
 complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_options "portpicker return" force' -l 'force' -d 'Return the ports whichever process holds them.'
@@ -190,7 +202,7 @@ complete -c 'portpicker' -n '__portpicker_should_offer_completions_for_flags_or_
 
 function __portpicker_program
     set -l words (commandline -opc)
-    test "$words[2]" = run; or return 1
+    contains -- "$words[2]" run with; or return 1
     set -l index (contains -i -- -- $words); or return 1
     string escape -- $words[(math $index + 1)..]
     return 0

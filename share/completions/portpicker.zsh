@@ -62,6 +62,7 @@ _portpicker() {
     command)
         local -ar subcommands=(
             'run:Pick ports and run a program with them.'
+            'with:Run servers, and a program while they run.'
             'return:Return ports before their process ends.'
             'name:Print the ports of names, and claim those that are new.'
             'env:Print the ports of a project'\''s names as environment variables.'
@@ -76,7 +77,7 @@ _portpicker() {
         ;;
     arg)
         case "${words[1]}" in
-        run|return|name|env|names|forget|status|check|doctor|help)
+        run|with|return|name|env|names|forget|status|check|doctor|help)
             "_portpicker_${words[1]}" && ret=0
             ;;
         esac
@@ -100,6 +101,25 @@ _portpicker_run() {
         '--listen[Pass listening sockets to the program.]'
         '--host[With --listen, bind the sockets only to this address, such as 127.0.0.1 or \:\:1. (default\: every address)]:ADDRESS:'
         '*--env[Set the variables NAME, NAME1 and so on; can be repeated. (default\: PORT)]:NAME:'
+        '*::command:_portpicker_program'
+        '--version[Show the version.]'
+        '(-h --help)'{-h,--help}'[Show help information.]'
+    )
+    _arguments -w -s -S : "${arg_specs[@]}" && ret=0
+
+    return "${ret}"
+}
+
+_portpicker_with() {
+    local -i ret=1
+    local -ar arg_specs=(
+        '*--server[The program and arguments of a server; can be repeated.]:SERVER:'
+        '--wait[How many seconds each server may take until it listens. (default\: 10)]:SECONDS:'
+        '--verbose[Show the servers'\'' output as it comes, each line with its server.]'
+        '*--udp[The server of the port NAME listens on UDP, not on TCP; can be repeated.]:NAME:'
+        '--named[Use the directory'\''s named ports for those names that it has.]'
+        '--at[The directory that the names belong to. (default\: the nearest one upwards that contains .ports, else .git; else the current directory)]:DIR:_files -/'
+        '--pool[The ports to pick from without a port server, such as 8000-8999,9090. (default\: 25000-32767, except ephemeral ports)]:RANGES:'
         '*::command:_portpicker_program'
         '--version[Show the version.]'
         '(-h --help)'{-h,--help}'[Show help information.]'

@@ -152,8 +152,12 @@ package final class Site: Sendable {
           ).html
         case .failure(let error):
           """
-          <section id="leases"><h2>Leases</h2>
-          <p class="down" role="alert">\(error.description)</p></section>
+          <section id="leases" aria-labelledby="leases-title" tabindex="-1">
+          <h2 id="leases-title">Leases</h2>
+          <div id="lease-list" data-live>
+          <p class="down" role="alert">\(error.description)</p>
+          </div>
+          </section>
 
           """
         }

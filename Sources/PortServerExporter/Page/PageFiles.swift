@@ -24,6 +24,7 @@ enum PageFiles {
     a { color: var(--accent); text-underline-offset: .15em; }
     :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
     section:focus { outline: none; }
+    section:empty { display: none; }
     .skip { position: absolute; left: -100vw; }
     .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem; }
     header { margin-bottom: 1.5rem; }
@@ -168,8 +169,9 @@ enum PageFiles {
           const answer = await fetch(url, {signal: mine.signal, cache: "no-store"});
           const next = new DOMParser().parseFromString(await answer.text(), "text/html");
           if (mine !== running) return;
-          // What was down has no leases: the whole page is needed when it is back.
-          if (!next.getElementById("leases") !== !document.getElementById("leases")) {
+          // A page without leases lacks parts: when they are back, it is needed anew.
+          if (!next.getElementById("leases") !== !document.getElementById("leases")
+            || next.getElementById("q") && !search()) {
             location.reload();
             return;
           }

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
@@ -93,10 +94,10 @@ class Stage:
                  lambda: b"listening on" in pathlib.Path(program.log).read_bytes())
         return program
 
-    def exporter(self, *arguments):
+    def exporter(self, *arguments, server=SERVER):
         """Starts an exporter that listens, and returns it and its port."""
         program = self.start(
-            BIN / "portserver-exporter", "--server", SERVER, "--listen",
+            BIN / "portserver-exporter", "--server", server, "--listen",
             "127.0.0.1:0", *arguments)
         found = wait_for("the exporter listens", lambda: re.search(
             rb"listening on http://127\.0\.0\.1:(\d+)/",
@@ -106,6 +107,40 @@ class Stage:
     def holder(self, name="sleep"):
         """Starts a process that can hold ports, with a name for its command line."""
         return self.start("bash", "-c", "exec -a \"$0\" sleep 100000", name)
+
+
+class Relay:
+    """A way to the port server that can keep requests for leases from it."""
+
+    ADDRESS = SERVER + "-relay"
+
+    def __init__(self):
+        self.keeps_leases = False
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind("\0" + self.ADDRESS[1:])
+        self.listener.listen()
+        self.start(self.accept)
+
+    @staticmethod
+    def start(function, *arguments):
+        threading.Thread(target=function, args=arguments, daemon=True).start()
+
+    def accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.socket(socket.AF_UNIX)
+            server.connect("\0" + SERVER[1:])
+            self.start(self.forward, client, server, True)
+            self.start(self.forward, server, client, False)
+
+    def forward(self, source, target, is_request):
+        try:
+            while data := source.recv(1 << 16):
+                if not (is_request and self.keeps_leases and data.startswith(b"leases")):
+                    target.sendall(data)
+            target.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # One of them has gone.
 
 
 def talk(*requests):

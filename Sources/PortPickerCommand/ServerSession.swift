@@ -118,7 +118,7 @@ extension ServerSession {
     for index in servers.indices {
       let state = servers[index].process.state
       // A daemon's first process exits with 0, and leaves others behind.
-      if let end = state.end, end != .exited(0) || state.isGone {
+      if let end = state.end, !state.isRunning {
         servers[index].earlyEnd = end
       }
     }

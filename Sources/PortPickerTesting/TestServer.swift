@@ -34,11 +34,9 @@ public struct TestServer: Sendable {
   /// At least the last mebibyte is kept.
   public var output: String { process.output.text }
 
-  /// Whether its program is running.
-  public var isRunning: Bool {
-    let state = process.state
-    return state.end == nil && !state.isGone
-  }
+  /// Whether it is running: its program or, if that has exited with status 0, as
+  /// programs do that become daemons, another of its processes.
+  public var isRunning: Bool { process.state.isRunning }
 }
 
 /// Runs a server, and a closure when the server is ready; then ends the server.

@@ -17,6 +17,12 @@ package final class ServerProcess: @unchecked Sendable {
     package var isGone = false
     /// Whether some of its processes cannot be ended, not even by `SIGKILL`.
     package var isStuck = false
+
+    /// Whether its program is running or, if that has exited with status 0, as
+    /// programs do that become daemons, another of its processes.
+    package var isRunning: Bool {
+      !isGone && (end == nil || end == .exited(0))
+    }
   }
 
   /// How far a server has come.

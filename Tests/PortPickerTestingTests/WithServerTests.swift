@@ -51,6 +51,7 @@ import Testing
     let (isReady, ready) = AsyncStream<Void>.makeStream()
     let task = Task {
       try await withServer(command, options: options) { server in
+        #expect(server.isRunning)
         ready.yield()
         try await Task.sleep(for: .seconds(1000))
       }

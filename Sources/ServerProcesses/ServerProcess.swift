@@ -37,9 +37,10 @@ package final class ServerProcess: @unchecked Sendable {
 
   /// What the server was to be.
   package let description: ServerDescription
+  /// The process from which all its processes descend; see ``Supervision/root``.
+  package let root: Int32
   private let onChange: @Sendable () -> Void
   private let onLine: (@Sendable (String) -> Void)?
-  private let root: Int32
   private let monitor = Monitor()
 
   // Guarded by `monitor`.

@@ -148,22 +148,20 @@ import Testing
     #expect(marked.pids == [])
   }
 
-  /// Each of the two processes that watch a server, and both.
+  /// Each of the two processes that watch a server.
   @Test(arguments: ["pp-guard", "pp-supervisor"])
   func aServerEndsIfAWatchingProcessIsKilled(name: String) async throws {
     let server = try ServerProcess(
       starting: try description("daemon", "ignore", "helpers=3"))
     let ready = await server.wait { $0.phase != .starting }
     #expect(ready.phase == .ready)
-    let watching = try #require(children(named: name).first)
+    let watching = try #require(
+      ([server.root] + descendants(of: server.root)).first {
+        processName(ofProcess: $0) == name
+      })
     #expect(kill(watching, SIGKILL) == 0)
     _ = await server.wait { $0.isGone }
     #expect(marked.pids == [])
-  }
-
-  /// The processes with a name that descend from this one.
-  private func children(named name: String) -> [Int32] {
-    descendants(of: getpid()).filter { processName(ofProcess: $0) == name }
   }
 
   private func connects(to port: UInt16) -> Bool {

@@ -41,6 +41,16 @@ package struct Descriptor: ~Copyable, Sendable {
   /// Closes the descriptor now.
   package consuming func close() {}
 
+  /// The number of a descriptor, if there is one.
+  package static func raw(
+    of descriptor: borrowing Descriptor?
+  ) -> FileDescriptor? {
+    switch descriptor {
+    case .some(let descriptor): descriptor.raw
+    case .none: nil
+    }
+  }
+
   /// Gives up ownership without closing the descriptor.
   package consuming func release() -> FileDescriptor {
     let raw = self.raw

@@ -12,7 +12,7 @@ package import HostSystem
 ///   if no port is free, and only after ``probePause``.
 /// - **in use**: the thorough probe failed as well, so the port does not linger.
 /// - **doubtful**: its record in the ledger is damaged, so it might be leased. It is
-///   leased only if there is no other.
+///   leased only if no other port is left.
 /// - or the queue of its holder.
 ///
 /// It performs no I/O and reads no clock. Its user reports the end of a holder.

@@ -101,10 +101,7 @@ extension ServerSession {
     guard case .failed(let failure) = process.state.phase else { return nil }
     // With the rest of its output, which the others write after it.
     process.beginEnding()
-    wait(until: { process.state.isGone || process.state.isStuck }) { _ in
-      process.send(.kill)
-      return false
-    }
+    waitForEnd(of: process) { process.send(.kill) }
     var advice = ""
     if case .timedOut = failure { advice = "; allow more time with --wait" }
     report(
@@ -112,6 +109,20 @@ extension ServerSession {
       failure.text(description.ports) + advice,
       withOutput: !failure.isBeforeOutput)
     return 1
+  }
+
+  /// Waits until a server has ended, or turns out to be stuck.
+  ///
+  /// - Parameters:
+  ///   - process: The server.
+  ///   - onSignal: Called for each signal that arrives.
+  private func waitForEnd(
+    of process: ServerProcess, onSignal: () -> Void
+  ) {
+    wait(until: { process.state.isSettled }) { _ in
+      onSignal()
+      return false
+    }
   }
 
   private func noteEarlyEnds() {
@@ -129,10 +140,9 @@ extension ServerSession {
     for server in servers.reversed() {
       let process = server.process
       process.beginEnding()
-      wait(until: { process.state.isGone || process.state.isStuck }) { _ in
-        // Whoever is in a hurry gets it at once.
-        for server in self.servers { server.process.send(.kill) }
-        return false
+      // A user who interrupts again does not want to wait.
+      waitForEnd(of: process) {
+        for server in servers { server.process.send(.kill) }
       }
       if !process.state.isGone {
         printError(

@@ -18,6 +18,9 @@ package final class ServerProcess: @unchecked Sendable {
     /// Whether some of its processes cannot be ended, not even by `SIGKILL`.
     package var isStuck = false
 
+    /// Whether nothing more can be done to end it.
+    package var isSettled: Bool { isGone || isStuck }
+
     /// Whether its program is running or, if that has exited with status 0, as
     /// programs do that become daemons, another of its processes.
     package var isRunning: Bool {
@@ -127,7 +130,7 @@ package final class ServerProcess: @unchecked Sendable {
   @discardableResult
   package func end() async -> [Int32] {
     beginEnding()
-    let state = await wait { $0.isGone || $0.isStuck }
+    let state = await wait { $0.isSettled }
     return state.isGone ? [] : remaining
   }
 
@@ -186,8 +189,7 @@ extension ServerProcess {
     _ output: FileDescriptor, _ lines: inout LineSplitter
   ) -> Bool {
     guard let bytes = readAvailable(output) else { return true }
-    monitor.withLock { keptOutput.append(bytes) }
-    if let onLine { for line in lines.add(bytes) { onLine(line) } }
+    keep(bytes, &lines)
     return !bytes.isEmpty
   }
 
@@ -198,9 +200,13 @@ extension ServerProcess {
     // A program that writes faster than this reads must not keep it here.
     for _ in 0..<1024 {
       guard let bytes = readAvailable(output), !bytes.isEmpty else { return }
-      monitor.withLock { keptOutput.append(bytes) }
-      if let onLine { for line in lines.add(bytes) { onLine(line) } }
+      keep(bytes, &lines)
     }
+  }
+
+  private func keep(_ bytes: [UInt8], _ lines: inout LineSplitter) {
+    monitor.withLock { keptOutput.append(bytes) }
+    if let onLine { for line in lines.add(bytes) { onLine(line) } }
   }
 
   /// Receives what the supervisor reports.

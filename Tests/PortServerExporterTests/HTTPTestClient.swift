@@ -1,43 +1,25 @@
 import Glibc
 import Synchronization
 import SystemPackage
+import TestSupport
 
 /// A client of HTTP that sends any bytes, with blocking calls.
 final class HTTPTestClient: Sendable {
-  private let descriptor: Int32
+  private let socket: TestSocket
   private let surplus = Mutex<[UInt8]>([])
 
   /// Connects to 127.0.0.1.
   ///
   /// Sending and receiving fail after 30 seconds.
   init(port: UInt16) throws(Errno) {
-    descriptor = socket(
-      AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    if descriptor < 0 { throw Errno(rawValue: errno) }
+    socket = try TestSocket(.tcp, at: .loopbackIPv4, port: 0)
     var limit = timeval(tv_sec: 30, tv_usec: 0)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
       setsockopt(
-        descriptor, SOL_SOCKET, option, &limit,
+        socket.descriptor, SOL_SOCKET, option, &limit,
         socklen_t(MemoryLayout<timeval>.size))
     }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    if result != 0 {
-      let error = Errno(rawValue: errno)
-      close(descriptor)
-      throw error
-    }
-  }
-
-  deinit {
-    close(descriptor)
+    try socket.connect(to: .loopbackIPv4, port: port)
   }
 
   /// An answer.
@@ -50,19 +32,12 @@ final class HTTPTestClient: Sendable {
 
   /// Sends all of a text.
   func send(_ text: String) throws(Errno) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      if count < 0 { throw Errno(rawValue: errno) }
-      rest = rest.dropFirst(count)
-    }
+    try sendAll(text, to: socket.descriptor)
   }
 
   /// Closes the connection for sending.
   func finishSending() {
-    shutdown(descriptor, Int32(SHUT_WR))
+    shutdown(socket.descriptor, Int32(SHUT_WR))
   }
 
   /// Sends a request and receives the answer.
@@ -134,7 +109,7 @@ final class HTTPTestClient: Sendable {
   /// - Throws: `Errno.connectionReset` at the end.
   private func receiveSome() throws(Errno) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 1 << 16)
-    let count = recv(descriptor, &buffer, buffer.count, 0)
+    let count = recv(socket.descriptor, &buffer, buffer.count, 0)
     if count < 0 { throw Errno(rawValue: errno) }
     if count == 0 { throw .connectionReset }
     return Array(buffer.prefix(count))

@@ -165,16 +165,12 @@ import Testing
   }
 
   private func connects(to port: UInt16) -> Bool {
-    let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(client) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
+    do {
+      try TestSocket(.tcp, at: .loopbackIPv4, port: 0)
+        .connect(to: .loopbackIPv4, port: port)
+      return true
+    } catch {
+      return false
     }
   }
 }

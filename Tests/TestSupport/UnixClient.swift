@@ -30,14 +30,7 @@ package final class UnixClient: Sendable {
 
   /// Sends all of a text.
   package func send(_ text: String) throws(Errno) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-      let count = rest.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-      }
-      if count < 0 { throw Errno(rawValue: errno) }
-      rest = rest.dropFirst(count)
-    }
+    try sendAll(text, to: descriptor)
   }
 
   /// Sends a byte out of band.
@@ -140,5 +133,17 @@ package func withUnixAddress<Result>(
   let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
   return withUnsafePointer(to: &name) {
     $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+  }
+}
+
+/// Sends all of a text to a connected socket.
+package func sendAll(_ text: String, to descriptor: Int32) throws(Errno) {
+  var rest = Array(text.utf8)[...]
+  while !rest.isEmpty {
+    let count = rest.withUnsafeBytes {
+      send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+    }
+    if count < 0 { throw Errno(rawValue: errno) }
+    rest = rest.dropFirst(count)
   }
 }

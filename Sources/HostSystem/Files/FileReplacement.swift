@@ -154,20 +154,13 @@ package struct FileReplacement: ~Copyable {
       throw .owner(
         user: status.userID.rawValue, group: status.groupID.rawValue)
     }
-    let old = raw(file)
+    let old = Descriptor.raw(of: file)?.rawValue
     try Self.doing(.keepAttributes) { () throws(Errno) in
       if let old {
         _ = try systemCall { chs_copy_attributes(old, number) }
       }
       // Last, because a change of the owner or of a list changes the mode.
       _ = try systemCall { fchmod(number, status.permissions.rawValue) }
-    }
-  }
-
-  private func raw(_ descriptor: borrowing Descriptor?) -> Int32? {
-    switch descriptor {
-    case .some(let descriptor): descriptor.raw.rawValue
-    case .none: nil
     }
   }
 

@@ -15,8 +15,8 @@ package struct SocketEntry: Hashable, Sendable {
   /// remnant.
   package let inode: UInt64
 
-  /// Whether it waits for whoever connects or sends to it: a TCP socket that accepts
-  /// connections, or a UDP socket that is not connected.
+  /// Whether any program can reach it: a TCP socket that accepts connections, or a UDP
+  /// socket that is not connected.
   package var isListener: Bool {
     state == (transport == .udp ? .bound : .listening)
   }

@@ -10,7 +10,7 @@ package struct ProcessHandle: ~Copyable {
   private var descriptor: Descriptor?
 
   /// A descriptor that becomes readable when the process exits, if there is one.
-  package var raw: FileDescriptor? { Self.raw(descriptor) }
+  package var raw: FileDescriptor? { Descriptor.raw(of: descriptor) }
 
   /// Finds a process.
   ///
@@ -41,7 +41,7 @@ package struct ProcessHandle: ~Copyable {
     }
     let found: ProcessLookup
     do throws(Errno) {
-      found = try lookUp(pid, raw(descriptor))
+      found = try lookUp(pid, Descriptor.raw(of: descriptor))
     } catch {
       throw error == .notSupported ? .foreignProc : .reading(error)
     }
@@ -65,19 +65,10 @@ package struct ProcessHandle: ~Copyable {
     _ identity: ProcessIdentity, watching: Bool
   ) -> ProcessHandle? {
     let descriptor = watching ? try? Descriptor(ofProcess: identity.pid) : nil
-    let found = try? lookUp(identity.pid, raw(descriptor))
+    let found = try? lookUp(identity.pid, Descriptor.raw(of: descriptor))
     if case .living(let other) = found, other != identity { return nil }
     if found == .gone { return nil }
     return ProcessHandle(identity: identity, descriptor: descriptor)
-  }
-
-  private static func raw(
-    _ descriptor: borrowing Descriptor?
-  ) -> FileDescriptor? {
-    switch descriptor {
-    case .some(let descriptor): descriptor.raw
-    case .none: nil
-    }
   }
 
   /// Looks up the process of a pidfd or, without one, the process with a pid.

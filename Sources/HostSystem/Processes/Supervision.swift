@@ -32,7 +32,7 @@ package struct Supervision: ~Copyable {
         return chs_pipe(&end, &other) == 0 ? end : -1
       }
       writeEnd = try Descriptor { other }
-      request.output = Self.raw(writeEnd)?.rawValue ?? -1
+      request.output = Descriptor.raw(of: writeEnd)?.rawValue ?? -1
     case .foreground(let mask):
       request.is_foreground = 1
       request.mask = mask.set
@@ -64,16 +64,7 @@ package struct Supervision: ~Copyable {
 
   /// The read end of the pipe for the program's output, nonblocking; `nil` in the
   /// foreground.
-  package var output: FileDescriptor? { Self.raw(pipe) }
-
-  private static func raw(
-    _ descriptor: borrowing Descriptor?
-  ) -> FileDescriptor? {
-    switch descriptor {
-    case .some(let descriptor): descriptor.raw
-    case .none: nil
-    }
-  }
+  package var output: FileDescriptor? { Descriptor.raw(of: pipe) }
 
   /// What the supervisor reports.
   package enum Notice: Hashable, Sendable {
@@ -87,7 +78,7 @@ package struct Supervision: ~Copyable {
     case gone
   }
 
-  /// The next notice; `nil` if there is none at the moment.
+  /// The next notice; `nil` if none has arrived.
   package func next() -> Notice? {
     var notice = chs_notice()
     let size = MemoryLayout<chs_notice>.size
@@ -100,7 +91,7 @@ package struct Supervision: ~Copyable {
       : .ended(ProcessEnd(waitStatus: notice.value))
   }
 
-  /// What the supervisor can be told to do.
+  /// An order to the supervisor.
   package enum Order: Hashable, Sendable {
     /// Send the program, if it has not ended, a signal.
     case signal(Int32)

@@ -91,8 +91,8 @@ package struct UnixConnection: ~Copyable {
 
   /// Sends a short reply, whole or not at all.
   ///
-  /// - Returns: Whether it was sent: `false` if the peer has disconnected, or has
-  ///   left so much unread that there is no room.
+  /// - Returns: Whether it was sent: `false` if the peer has disconnected, or if
+  ///   what it has not read yet fills the buffer.
   package func send(_ reply: UnsafeRawBufferPointer) -> Bool {
     Glibc.send(
       descriptor.raw.rawValue, reply.baseAddress, reply.count,
@@ -101,8 +101,8 @@ package struct UnixConnection: ~Copyable {
 
   /// Sends as many bytes as there is room for.
   ///
-  /// - Returns: The number of bytes sent; 0 if the peer has left so much unread that
-  ///   there is no room.
+  /// - Returns: The number of bytes sent; 0 if what the peer has not read yet fills
+  ///   the buffer.
   /// - Throws: The error of send(2), such as `Errno.brokenPipe`.
   package func send(
     partOf bytes: UnsafeRawBufferPointer

@@ -5,13 +5,18 @@ package import SystemPackage
 ///
 /// All signals are blocked in it, because signals belong to the program.
 ///
+/// - Parameters:
+///   - stackSize: The size of its stack, in bytes. The kernel allocates only what is
+///     used.
+///   - body: The closure.
 /// - Throws: The error of pthread_create(3). The closure is not called then.
 package func startDetachedThread(
+  stackSize: Int = 256 << 10,
   _ body: @escaping @Sendable () -> Void
 ) throws(Errno) {
   let box = Unmanaged.passRetained(ThreadBody(body))
   let error = chs_start_thread(
-    256 << 10,
+    stackSize,
     { box in
       if let box {
         Unmanaged<ThreadBody>.fromOpaque(box).takeRetainedValue().body()

@@ -15,8 +15,6 @@ package final class WaitingThreads: @unchecked Sendable {
   package static let maximum = 64
 
   /// Enough for a pick, in bytes.
-  ///
-  /// The kernel allocates only what is used.
   private static let stackSize = 512 << 10
 
   /// Signaled when there is work.
@@ -60,19 +58,7 @@ package final class WaitingThreads: @unchecked Sendable {
   }
 
   private func startThread() throws(Errno) {
-    let own = Unmanaged.passRetained(self)
-    let error = chs_start_thread(
-      Self.stackSize,
-      { own in
-        if let own {
-          Unmanaged<WaitingThreads>.fromOpaque(own).takeRetainedValue().serve()
-        }
-        return nil
-      }, own.toOpaque())
-    if error != 0 {
-      own.release()
-      throw Errno(rawValue: error)
-    }
+    try startDetachedThread(stackSize: Self.stackSize) { self.serve() }
   }
 
   /// The body of a thread.

@@ -2,12 +2,16 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import sysconfig
 import textwrap
 
 import pytest
+
+# A shell has jobs in the background ignore it, and children inherit that. Tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROGRAMS = pathlib.Path(sysconfig.get_path("scripts"))
 

@@ -42,7 +42,8 @@ def test_what_it_is_called_and_contains():
     assert all(modes[name] & 0o111 for name in names if name.startswith(scripts))
     licenses = [name for name in names if "/licenses/" in name]
     assert {pathlib.Path(name).parent.name for name in licenses} == {
-        "licenses", "swift-argument-parser", "swift-atomics", "swift-collections", "swift-log", "swift-nio", "swift-system"}
+        "licenses", "swift-argument-parser", "swift-atomics", "swift-collections",
+        "swift-log", "swift-nio", "swift-system"}
     assert "@VERSION@" not in metadata
     assert f"portpicker-swift=={version}" in metadata
     assert "portpicker/py.typed" in names

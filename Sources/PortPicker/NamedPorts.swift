@@ -236,7 +236,7 @@ public func namedPorts(
 /// - Returns: The named ports. Those of places that do not exist are marked
 ///   (``NamedPort/goneSince``).
 /// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
-///   `PORTPICKER_CLAIMS` is no absolute path;
+///   `PORTPICKER_CLAIMS` is not an absolute path;
 ///   ``PortPickerError/Code/claimsUnusable``.
 public func namedPortsOfAllPlaces() throws(PortPickerError) -> [NamedPort] {
   try Picker.ofThisThread().claimsReport().claims

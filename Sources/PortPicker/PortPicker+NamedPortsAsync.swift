@@ -133,7 +133,7 @@ public func namedPorts(
 ///
 /// - Returns: The named ports, in ascending order of the places, then of the names.
 /// - Throws: ``PortPickerError``: ``PortPickerError/Code/invalidArgument`` if
-///   `PORTPICKER_CLAIMS` is no absolute path;
+///   `PORTPICKER_CLAIMS` is not an absolute path;
 ///   ``PortPickerError/Code/claimsUnusable``;
 ///   ``PortPickerError/Code/systemFailure`` if no thread can be started.
 public func namedPortsOfAllPlaces()

@@ -11,7 +11,7 @@ enum EnvironmentBlock {
   ///
   /// Lines are counted from 1.
   enum Problem: Error, Hashable {
-    /// It has a NUL, so that it is no text in an encoding that contains ASCII.
+    /// It has a NUL, so that it is not text in an encoding that contains ASCII.
     case notText
     /// A second block begins.
     case secondBlock(first: Int, second: Int)

@@ -5,7 +5,7 @@ import SystemPackage
 
 /// A text file with a block of environment variables, such as `.env`.
 enum EnvironmentFile {
-  /// A larger file is no environment file.
+  /// A larger file is not an environment file.
   private static let sizeLimit = 1 << 24
 
   /// Replaces the block of a file (``EnvironmentBlock``), or appends one.

@@ -94,7 +94,7 @@ func portNames(_ texts: [String]) throws(PortPickerError) -> [PortName] {
     guard let name = PortName(text) else {
       throw PortPickerError(
         .invalidArgument,
-        "'\(text)' is no name of a port; expected \(PortName.rule)")
+        "'\(text)' is not a name for a port; expected \(PortName.rule)")
     }
     if !names.contains(name) { names.append(name) }
   }

@@ -90,7 +90,7 @@ final class Connections {
     guard let peer = try? handler.peer(of: connection) else { return }
     let client = Client(
       connection, of: peer, reader, deadline: Deadline(after: clientTimeout))
-    // What it costs to wait for this client is no part of the next one's time.
+    // The wait for this client does not count in the next one's time.
     defer { clock.read() }
     // Now, not when it asks for ports: by then its pid may be another process's.
     _ = try? handler.identify(client)

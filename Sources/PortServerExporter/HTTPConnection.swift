@@ -54,7 +54,7 @@ final class HTTPConnection: ChannelInboundHandler {
       request = head
       bodyLength = 0
     case .body(let bytes):
-      // Nothing here has a use for a body.
+      // No request here needs a body.
       bodyLength += bytes.readableBytes
       if bodyLength > limits.bodyLength { context.close(promise: nil) }
     case .end:

@@ -41,7 +41,7 @@ extension FileReplacementError {
     case .changed: "another program changes it; name another file"
     case .readOnly: "it is read-only; make it writable, or remove it"
     case .directory, .notAFile, .hardLinks, .owner, .tooLarge:
-      "it is no file that this program may replace; remove it, or name another "
+      "this program may not replace it; remove it, or name another "
         + "one"
     }
   }

@@ -34,7 +34,7 @@ final class SharedWork<Value: Sendable>: Sendable {
     do {
       try threads.run { self.doWork() }
     } catch {
-      // There is no thread to be had. The work has a time limit.
+      // No thread is available. The work has a time limit.
       doWork()
     }
   }

@@ -8,7 +8,7 @@ package struct CommandWords: Hashable, Sendable {
   /// The words.
   package let words: [String]
 
-  /// Why a text is no command line.
+  /// Why a text is not a valid command line.
   package enum Problem: Error, Hashable, Sendable {
     /// It has no words.
     case empty

@@ -3,8 +3,8 @@ import SystemPackage
 /// A process, and those of its ancestors that it was started from in its session
 /// (setsid(2)), with their current directories.
 ///
-/// The session's leader, usually a shell or a terminal's first program, is no such
-/// ancestor, and neither is anything above it: it starts programs of any kind.
+/// The session's leader, usually a shell or a terminal's first program, does not count
+/// as such an ancestor, nor does anything above it: it starts programs of any kind.
 package struct ProcessLineage: Hashable, Sendable {
   /// The current directory of a process, as far as it can be seen.
   package enum Directory: Hashable, Sendable {

@@ -437,9 +437,29 @@ static _Noreturn void supervise(const struct chs_program *program, int control,
   keep_watch(&watch, owner);
 }
 
+// Closes the descriptors that neither a server nor the processes that watch it need.
+//
+// The caller's descriptors are copied to a child, those of its other threads included. A
+// port that such a thread probes cannot be bound until the copy is closed.
+static void close_unneeded(const struct chs_program *program, int control,
+                           int owner) {
+  int kept[6] = {0, 1, 2, control, owner, program->output};
+  for (int i = 3; i < 6; i++)
+    for (int j = i; j > 3 && kept[j] < kept[j - 1]; j--) {
+      int other = kept[j];
+      kept[j] = kept[j - 1];
+      kept[j - 1] = other;
+    }
+  chs_close_all_but(kept, 6, 1 << 30);
+}
+
 static _Noreturn void guard_supervisor(const struct chs_program *program,
                                        int control, int owner) {
-  if (!program->is_foreground) setsid();
+  // A program in the foreground inherits descriptors.
+  if (!program->is_foreground) {
+    close_unneeded(program, control, owner);
+    setsid();
+  }
   prctl(PR_SET_NAME, "pp-guard");
   // If it were ignored, children would not wait to be reaped.
   caller_child_action = signal(SIGCHLD, SIG_DFL);

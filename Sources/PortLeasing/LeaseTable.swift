@@ -114,6 +114,9 @@ package struct LeaseTable {
   /// How many processes have ports.
   package var holderCount: Int { holders.count }
 
+  /// The processes that have ports.
+  package var allHolders: Set<ProcessIdentity> { Set(holders.keys) }
+
   /// All leases, by port.
   package var leases: [(port: UInt16, lease: Lease)] {
     leases(from: 0, atMost: states.count)

@@ -19,7 +19,12 @@ package struct PortPool: Hashable, Sendable {
   /// A pool of the ports in ranges, which may overlap.
   ///
   /// Port 0 is ignored.
-  package init(_ ranges: some Sequence<ClosedRange<UInt16>>) {
+  package init(_ ranges: some Collection<ClosedRange<UInt16>>) {
+    // The usual case, which is part of every pick.
+    if ranges.count == 1, let range = ranges.first, range.lowerBound > 0 {
+      self.ranges = [range]
+      return
+    }
     var merged: [ClosedRange<UInt16>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) {
       guard range.upperBound > 0 else { continue }
@@ -34,6 +39,10 @@ package struct PortPool: Hashable, Sendable {
     self.ranges = merged
   }
 
+  private init(ascending ranges: [ClosedRange<UInt16>]) {
+    self.ranges = ranges
+  }
+
   /// The pool without the ports of another.
   package func subtracting(_ removed: PortPool) -> PortPool {
     intersection(removed.complement)
@@ -42,16 +51,36 @@ package struct PortPool: Hashable, Sendable {
   /// The ports in both pools.
   package func intersection(_ other: PortPool) -> PortPool {
     var shared: [ClosedRange<UInt16>] = []
-    var (mine, theirs) = (ranges[...], other.ranges[...])
-    while let first = mine.first, let second = theirs.first {
-      if first.overlaps(second) { shared.append(first.clamped(to: second)) }
+    _ = containsShared(with: other) {
+      shared.append($0)
+      return false
+    }
+    return PortPool(ascending: shared)
+  }
+
+  /// Whether both pools contain a port.
+  package func overlaps(_ other: PortPool) -> Bool {
+    containsShared(with: other) { _ in true }
+  }
+
+  /// Whether a condition is true of a range of ports that are in both pools; the ranges are
+  /// checked in ascending order.
+  private func containsShared(
+    with other: PortPool, where condition: (ClosedRange<UInt16>) -> Bool
+  ) -> Bool {
+    var (mine, theirs) = (0, 0)
+    while mine < ranges.count, theirs < other.ranges.count {
+      let (first, second) = (ranges[mine], other.ranges[theirs])
+      if first.overlaps(second), condition(first.clamped(to: second)) {
+        return true
+      }
       if first.upperBound < second.upperBound {
-        mine.removeFirst()
+        mine += 1
       } else {
-        theirs.removeFirst()
+        theirs += 1
       }
     }
-    return PortPool(shared)
+    return false
   }
 
   /// All ports that are not in the pool.
@@ -65,7 +94,7 @@ package struct PortPool: Hashable, Sendable {
       next = Int(range.upperBound) + 1
     }
     if next <= Int(UInt16.max) { gaps.append(UInt16(next)...UInt16.max) }
-    return PortPool(gaps)
+    return PortPool(ascending: gaps)
   }
 
   /// A random port of the pool; 0 if the pool is empty.

@@ -20,7 +20,7 @@ extension Ledger {
   /// - Returns: The ports, which are recorded, or that there are not enough.
   /// - Throws: ``LeasingError``; nothing is leased then.
   package func lease(
-    _ request: LeaseRequest, under host: some LeaseConditions<Errno>,
+    _ request: LeaseRequest, under host: any LeaseConditions<Errno>,
     now: UInt64, deadline: Deadline
   ) throws(LeasingError) -> LeaseOutcome {
     var wait = Duration.microseconds(500)
@@ -39,9 +39,9 @@ extension Ledger {
 }
 
 /// One search for ports, and what it records meanwhile.
-private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
+private struct LeaseAttempt {
   private let ledger: Ledger
-  private let host: Host
+  private let host: any LeaseConditions<Errno>
   private let deadline: Deadline
   private let request: LeaseRequest
   /// What the ports' records are in the end.
@@ -53,7 +53,8 @@ private struct LeaseAttempt<Host: LeaseConditions<Errno>> {
   private var search: LeaseSearch
 
   init(
-    _ request: LeaseRequest, in ledger: Ledger, under host: Host, now: UInt64,
+    _ request: LeaseRequest, in ledger: Ledger,
+    under host: any LeaseConditions<Errno>, now: UInt64,
     until deadline: Deadline
   ) {
     self.ledger = ledger

@@ -104,12 +104,12 @@ extension Picker {
   }
 
   func warnOfOverlap(_ pool: PortPool) {
-    let shared = pool.intersection(conditions.kernel.handedOut)
-    if shared.isEmpty { return }
+    let handedOut = conditions.handedOut
+    guard pool.overlaps(handedOut) else { return }
     Warnings.issueOnce(
       .kernelOverlap,
-      "the kernel assigns \(shared.summary) of the pool \(pool.summary) to "
-        + "outgoing connections, which may take a port before its holder does; "
+      "the kernel assigns \(pool.intersection(handedOut).summary) of the pool "
+        + "\(pool.summary) to outgoing connections, which may take a port before its holder does; "
         + "use other ports, or add them to net.ipv4.ip_local_reserved_ports")
   }
 }
@@ -117,6 +117,8 @@ extension Picker {
 /// The kernel's settings for ports in a network namespace.
 final class NetworkConditions: Sendable {
   let kernel: KernelPorts
+  /// The ports that it hands out itself.
+  let handedOut: PortPool
   let defaultPool: PortPool
   /// Whether the kernel assigns all ports of the default pool itself.
   let defaultPoolOverlaps: Bool
@@ -124,7 +126,8 @@ final class NetworkConditions: Sendable {
   init() {
     kernel = .current()
     defaultPool = .embedded(on: kernel)
-    defaultPoolOverlaps = !defaultPool.intersection(kernel.handedOut).isEmpty
+    handedOut = kernel.handedOut
+    defaultPoolOverlaps = defaultPool.overlaps(handedOut)
   }
 }
 

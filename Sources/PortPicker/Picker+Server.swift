@@ -44,8 +44,7 @@ extension Picker {
     of options: PickOptions,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer
   ) throws(PortPickerError) -> (answer: Answer?, failures: ServerFailures) {
-    let clients = try serverClients(options)
-    let isRequired = try Self.requiresServer(options)
+    let (clients, isRequired) = try serverClients(options)
     var failures = ServerFailures()
     for client in clients {
       do throws(PortPickerError) {
@@ -58,12 +57,13 @@ extension Picker {
     return (nil, failures)
   }
 
-  /// The named servers, in the order in which to ask them.
+  /// The named servers, in the order in which to ask them, and whether one of them must
+  /// answer.
   ///
   /// - Throws: `invalidServerAddress`, also if none is named and one is required.
   func serverClients(
     _ options: PickOptions
-  ) throws(PortPickerError) -> [PortServerClient] {
+  ) throws(PortPickerError) -> (clients: [PortServerClient], isRequired: Bool) {
     let isRequired = try Self.requiresServer(options)
     let clients = try options.source.clients()
     if clients.isEmpty, isRequired {
@@ -74,7 +74,7 @@ extension Picker {
             ? "do not ask for the ledger, or do not require a server"
             : "set PORTSERVER_ADDRESS, or unset PORTPICKER_REQUIRE_SERVER"))
     }
-    return clients
+    return (clients, isRequired)
   }
 
   /// Picks a port from one server.

@@ -58,7 +58,7 @@ extension Picker {
   package static func serverAddresses(
     _ options: PickOptions
   ) throws(PortPickerError) -> [String] {
-    try shared.serverClients(options).map(\.address.text)
+    try shared.serverClients(options).clients.map(\.address.text)
   }
 
   /// The leases of some ports, from any source.
@@ -92,7 +92,7 @@ extension Picker {
   /// read in time.
   package func leasedPorts(within timeout: Duration) -> [UInt16] {
     var ports: Set<UInt16> = []
-    for client in (try? serverClients(PickOptions())) ?? [] {
+    for client in (try? serverClients(PickOptions()).clients) ?? [] {
       let leases = try? client.leases(of: nil, within: TimeLimit(timeout))
       ports.formUnion(leases?.leases.map(\.port) ?? [])
     }

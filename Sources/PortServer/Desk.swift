@@ -37,6 +37,7 @@ final class Desk {
     if let pid = order.pid, pid <= 0 { throw .noProcess }
     // Since this turn began, a pid may have become another process's.
     try processes.reclaimEndedBeforeRequest()
+    if exceedsUserLimit(order.count, peer.user) { processes.checkAdopted() }
     let holder = try processes.holder(order.pid, namedBy: peer)
     guard try rights.mayLease(to: holder, peer.user) else {
       throw .notPermitted
@@ -69,11 +70,13 @@ final class Desk {
     {
       throw .processLimit(limit)
     }
-    if let limit = maxPortsPerUser,
-      book.portCount(ofUser: user) + count > limit
-    {
+    if let limit = maxPortsPerUser, exceedsUserLimit(count, user) {
       throw .userLimit(limit)
     }
+  }
+
+  private func exceedsUserLimit(_ count: Int, _ user: UInt32) -> Bool {
+    maxPortsPerUser.map { book.portCount(ofUser: user) + count > $0 } ?? false
   }
 
   /// Frees ports that a client returns, all of them or none.

@@ -24,6 +24,19 @@ final class KnownProcess {
 
   var hasEnded: Bool { process.hasEnded }
 
+  /// Opens a pidfd, if the process has none and one can be opened.
+  ///
+  /// - Returns: Whether the process is alive.
+  func openDescriptor() -> Bool {
+    if raw != nil { return !hasEnded }
+    guard let handle = ProcessHandle.open(identity, watching: true) else {
+      return false
+    }
+    raw = handle.raw
+    process = handle
+    return true
+  }
+
   /// Closes the pidfd: from now on the process is checked in turn.
   func closeDescriptor() {
     process.closeDescriptor()

@@ -4,7 +4,8 @@ import SystemPackage
 /// The registered processes, and how the server learns of their ends.
 ///
 /// A process has one pidfd, however many ports it has. If there are more processes
-/// than descriptors, the others are checked in turn, by start time.
+/// than descriptors, the others are checked in turn, by start time. A process that is
+/// checked gets a pidfd as soon as there is a descriptor.
 struct KnownProcesses: ~Copyable {
   private var byPID: [Int32: KnownProcess] = [:]
   /// The pidfds.
@@ -59,6 +60,27 @@ struct KnownProcesses: ~Copyable {
       addUnwatched(pid)
       throw error
     }
+  }
+
+  /// Checks a process without a pidfd: watches it from now on, if there is a descriptor,
+  /// or removes it if it has ended.
+  ///
+  /// - Returns: Whether it is alive.
+  mutating func check(_ process: KnownProcess) -> Bool {
+    guard canWatchMore ? process.openDescriptor() : !process.hasEnded else {
+      remove(process)
+      return false
+    }
+    if let descriptor = process.raw {
+      do {
+        try ends.watch(descriptor, as: UInt64(process.pid))
+        removeUnwatched(process.pid)
+        watchedCount += 1
+      } catch {
+        process.closeDescriptor()
+      }
+    }
+    return true
   }
 
   mutating func remove(_ process: KnownProcess) {
@@ -139,11 +161,11 @@ struct KnownProcesses: ~Copyable {
         removeUnwatched(unwatched[nextUnwatched])
         continue
       }
-      if !process.hasEnded {
-        nextUnwatched += 1
+      if check(process) {
+        // If it is watched now, another one has its index.
+        if process.raw == nil { nextUnwatched += 1 }
         continue
       }
-      remove(process)
       body(process)
       wereAny = true
     }

@@ -21,8 +21,9 @@ final class LeaseBook {
   /// Processes that ended while they held ports, and the ports.
   private var endedHolders = 0
   private var reclaimedPorts = 0
-  /// Leases of an earlier server that were kept at the start.
+  /// Leases of an earlier server that were kept, and those whose holders had ended.
   private var keptLeases = 0
+  private var freedLeases = 0
 
   /// How many users' ports are reported.
   private static let reportedUsers = 10
@@ -142,30 +143,18 @@ final class LeaseBook {
 
   // MARK: - The ledger
 
-  /// Takes over the leases that an earlier server recorded, if their holders are
-  /// alive.
+  /// Takes over the leases that an earlier server recorded.
   ///
-  /// - Parameter adopt: Registers a holder, and returns whether it is alive.
-  func restore(adopting adopt: (ProcessIdentity) -> Bool) {
-    guard let ledger else { return }
+  /// Their holders may have ended; ``ProcessFinder`` checks them, and calls
+  /// ``free(of:)`` and ``finishRestoring()``.
+  ///
+  /// - Returns: The holders.
+  func restore() -> Set<ProcessIdentity> {
+    guard let ledger else { return [] }
     let contents = ledger.contents(of: pool)
-    var kept = 0
-    var holders: [ProcessIdentity: Bool] = [:]
-    for (port, lease) in contents.leases {
-      let holder = lease.holder
-      let isAlive = holders[holder] ?? adopt(holder)
-      holders[holder] = isAlive
-      guard isAlive else { continue }
-      table.restore(lease, of: port)
-      kept += 1
-    }
+    for (port, lease) in contents.leases { table.restore(lease, of: port) }
+    keptLeases = contents.leases.count
     for port in contents.damaged { table.distrust(port) }
-    keptLeases = kept
-    if kept > 0 { countRestart(of: ledger) }
-    let freed = contents.leases.count - kept
-    if !contents.leases.isEmpty {
-      log.notice("\(kept) leases kept, \(freed) of ended processes freed")
-    }
     if !contents.damaged.isEmpty {
       log.warning(
         """
@@ -174,6 +163,21 @@ final class LeaseBook {
         """)
     }
     ledger.removeStaleLedgers()
+    return table.allHolders
+  }
+
+  /// Frees the ports of a process that ended before this server started.
+  func free(of holder: ProcessIdentity) {
+    let count = table.reclaimAll(of: holder)
+    keptLeases -= count
+    freedLeases += count
+  }
+
+  /// Notes that all holders of an earlier server's leases have been checked.
+  func finishRestoring() {
+    if keptLeases > 0, let ledger { countRestart(of: ledger) }
+    log.notice(
+      "\(keptLeases) leases kept, \(freedLeases) of ended processes freed")
   }
 
   private func countRestart(of ledger: ServerLedger) {

@@ -15,7 +15,9 @@ package import SystemPackage
 /// 3. at most 32 new clients for each address, so that a stream of new clients does
 ///    not starve the others;
 /// 4. one short part of one list: lists get the time that is left;
-/// 5. what is due: clients' deadlines; once a second, checks of what no event
+/// 5. some holders of an earlier server's leases, until all have been checked. A request
+///    that depends on the others has them checked at once;
+/// 6. what is due: clients' deadlines; once a second, checks of what no event
 ///    reports; the service manager's watchdog.
 ///
 /// epoll is level-triggered: the next turn reports what this one leaves. Nothing
@@ -51,6 +53,12 @@ package final class PortServer {
 
   /// How many descriptors are for probes, `/proc` and the like.
   private static let spareDescriptors = 32
+
+  /// How many holders of an earlier server's leases are checked before it listens, and
+  /// in each turn.
+  ///
+  /// To check one takes as long as to answer a request.
+  private static let checkBatch = 32
 
   /// Creates a server, which serves when it is run.
   ///
@@ -95,7 +103,8 @@ package final class PortServer {
     notifier = try ServiceNotifier.fromEnvironment()
     watchdogInterval = ServiceManager.watchdogInterval
     self.signals = signals
-    book.restore { processes.adopt($0) }
+    processes.adopt(book.restore())
+    processes.checkAdopted(atMost: Self.checkBatch)
   }
 
   /// Serves until `SIGINT`, `SIGTERM` or `SIGHUP` comes.
@@ -133,7 +142,7 @@ package final class PortServer {
   /// - Throws: What `epoll_wait(2)` reports.
   package func turn(until deadline: Deadline?) throws(Errno) {
     let count =
-      connections.hasListParts
+      connections.hasListParts || processes.hasUnchecked
       ? try events.poll() : try events.wait(until: deadline)
     for index in 0..<count {
       switch events[index] {
@@ -154,6 +163,7 @@ package final class PortServer {
       }
     }
     connections.sendListPart()
+    processes.checkAdopted(atMost: Self.checkBatch)
     handleDeadlines()
   }
 
@@ -161,6 +171,7 @@ package final class PortServer {
     while let signal = signals.next() {
       switch signal {
       case .user1:
+        processes.checkAdopted()
         logFigures(handler.allLines(clientCount: connections.count))
       case .interrupt, .terminate, .hangUp:
         log.notice("stopping: \(signal.name)")

@@ -8,6 +8,8 @@ final class ProcessFinder {
   private var processes: KnownProcesses
   /// The pids of registered processes that had no ports, the oldest first.
   private var idle: [Int32] = []
+  /// Holders of an earlier server's leases that may have ended.
+  private var unchecked: [KnownProcess] = []
   private let maxIdle: Int
   private let book: LeaseBook
   private let warnings: RareWarnings
@@ -65,12 +67,56 @@ final class ProcessFinder {
   ///
   /// - Returns: Whether any process had ended.
   func reclaimUnwatched() -> Bool {
-    processes.removeEndedUnwatched { book.reclaim(from: $0) }
+    let wereAny = checkAdopted()
+    return processes.removeEndedUnwatched { book.reclaim(from: $0) } || wereAny
   }
 
   /// Checks some of the processes that have no pidfd, in turn.
   func checkUnwatched() {
     processes.removeEnded(unwatched: 256) { book.reclaim(from: $0) }
+  }
+
+  // MARK: - Holders of an earlier server's leases
+
+  /// Registers the holders of an earlier server's leases, before they are checked.
+  func adopt(_ holders: some Sequence<ProcessIdentity>) {
+    for holder in holders {
+      // Of several with the same pid, at most one is alive.
+      if let other = processes[holder.pid] {
+        guard other.hasEnded else {
+          book.free(of: holder)
+          continue
+        }
+        processes.remove(other)
+        book.free(of: other.identity)
+      }
+      let process = KnownProcess(ProcessHandle(unchecked: holder))
+      add(process)
+      unchecked.append(process)
+    }
+  }
+
+  /// Whether there are adopted holders that may have ended.
+  var hasUnchecked: Bool { !unchecked.isEmpty }
+
+  /// Checks adopted holders, and frees the ports of those that have ended.
+  ///
+  /// - Parameter limit: How many to check; `nil` for all.
+  /// - Returns: Whether any had ended.
+  @discardableResult
+  func checkAdopted(atMost limit: Int? = nil) -> Bool {
+    if unchecked.isEmpty { return false }
+    var wereAny = false
+    for _ in 0..<min(limit ?? .max, unchecked.count) {
+      let process = unchecked.removeLast()
+      // A request may have had it checked, and its end may have been seen.
+      guard knows(process), process.raw == nil, !processes.check(process)
+      else { continue }
+      book.free(of: process.identity)
+      wereAny = true
+    }
+    if unchecked.isEmpty { book.finishRestoring() }
+    return wereAny
   }
 
   // MARK: - Which process a request means
@@ -186,18 +232,6 @@ final class ProcessFinder {
     add(process)
     addIdle(process)
     return process
-  }
-
-  /// Registers a holder of an earlier server's leases.
-  ///
-  /// - Returns: Whether it is alive.
-  func adopt(_ holder: ProcessIdentity) -> Bool {
-    guard
-      let handle = ProcessHandle.open(
-        holder, watching: processes.canWatchMore)
-    else { return false }
-    add(KnownProcess(handle))
-    return true
   }
 
   private func add(_ process: KnownProcess) {

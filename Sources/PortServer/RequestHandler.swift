@@ -105,6 +105,8 @@ final class RequestHandler {
   private func answer(
     _ request: VersionTwoRequest, of client: Client, clientCount: Int
   ) throws(Errno) {
+    // What lists and figures say is true of living processes.
+    if case .lease = request {} else { processes.checkAdopted() }
     switch request {
     case .lease(let order): try lease(order, to: client)
     case .returnPorts(let ports, let pid):

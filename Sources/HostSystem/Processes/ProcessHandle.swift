@@ -71,6 +71,16 @@ package struct ProcessHandle: ~Copyable {
     return ProcessHandle(identity: identity, descriptor: descriptor)
   }
 
+  /// A process that may have ended, without a descriptor.
+  package init(unchecked identity: ProcessIdentity) {
+    self.init(identity: identity, descriptor: nil)
+  }
+
+  private init(identity: ProcessIdentity, descriptor: consuming Descriptor?) {
+    self.identity = identity
+    self.descriptor = descriptor
+  }
+
   /// Looks up the process of a pidfd or, without one, the process with a pid.
   ///
   /// - Throws: The error of reading `/proc`;

@@ -1,0 +1,113 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Servers that come back to more holders than they check before they listen.
+@Suite(.alone) struct RestartTests {
+  private let directory: TemporaryDirectory
+  private let ledger: String
+  private let pool: String
+
+  private static let count = 80
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    ledger = directory.file("ledger")
+    pool = try unusedTestPool(Self.count)
+  }
+
+  private func start(_ arguments: [String] = []) throws -> RunningServer {
+    try RunningServer(pool: pool, state: ledger, arguments)
+  }
+
+  /// Leases the whole pool, one port to each process, and ends the server.
+  ///
+  /// - Returns: The processes, and the port of each.
+  private func leaseAll() throws -> [(holder: HolderProcess, port: Int)] {
+    let server = try start()
+    defer { server.end() }
+    return try (0..<Self.count).map { _ in
+      let holder = try HolderProcess()
+      return (holder, try #require(try server.lease(for: holder.number)))
+    }
+  }
+
+  @Test func aRequestThatComesAtOnceGetsThePortOfAnEndedHolder() throws {
+    let leases = try leaseAll()
+    for lease in leases.dropFirst() { lease.holder.end() }
+    let server = try start()
+    let port = try #require(try server.lease(for: getpid()))
+    #expect(port != leases[0].port)
+    try server.waitForLog("1 leases kept, \(Self.count - 1) of ended processes")
+    for _ in 2..<Self.count {
+      #expect(try server.lease(for: getpid()) != nil)
+    }
+    #expect(try server.lease(for: getpid()) == nil)
+    leases[0].holder.end()
+    #expect(try server.lease(for: getpid()) == leases[0].port)
+  }
+
+  @Test func aLivingHolderKeepsItsPortAndItsEndIsSeen() throws {
+    let leases = try leaseAll()
+    let server = try start()
+    #expect(try server.lease(for: getpid()) == nil)
+    try server.waitForLog("\(Self.count) leases kept, 0 of ended processes")
+    for lease in leases {
+      lease.holder.end()
+      #expect(try server.lease(for: getpid()) == lease.port)
+    }
+    let figures = try server.figures()
+    #expect(figures["leases-kept"] == Self.count)
+    #expect(figures["holders-ended"] == Self.count)
+    #expect(figures["ports-reclaimed"] == Self.count)
+  }
+
+  @Test func figuresThatAreAskedForAtOnceAreOfLivingHolders() throws {
+    let leases = try leaseAll()
+    for lease in leases.dropFirst(3) { lease.holder.end() }
+    let figures = try start().figures()
+    #expect(figures["ports-leased"] == 3)
+    #expect(figures["holders"] == 3)
+    #expect(figures["leases-kept"] == 3)
+    #expect(figures["restarts"] == 1)
+    #expect(figures["holders-ended"] == 0)
+    #expect(figures["ports-of-user-\(getuid())"] == 3)
+  }
+
+  @Test func endedHoldersDoNotCountAgainstTheLimitOfTheirUser() throws {
+    let leases = try leaseAll()
+    for lease in leases { lease.holder.end() }
+    let server = try start(["--max-ports-per-user", "1"])
+    #expect(try server.lease(for: getpid()) != nil)
+    #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  /// It asks for itself, or gives back a port, before it has been checked.
+  @Test func aHolderThatAsksAtOnceIsStillTheHolder() throws {
+    let leases = try leaseAll()
+    leases[0].holder.end()
+    let server = try start()
+    let client = try UnixClient(connectingTo: server.address)
+    for lease in leases.dropFirst() {
+      try client.send("return \(lease.port)\n")
+      #expect(try client.receiveLine() == "ok")
+    }
+    for lease in leases.dropFirst() {
+      #expect(try server.lease(for: lease.holder.number) != nil)
+      lease.holder.end()
+    }
+    for _ in leases { #expect(try server.lease(for: getpid()) != nil) }
+  }
+
+  @Test func holdersOfWhichAFewCanBeWatchedAreAllSeenToEnd() throws {
+    let leases = try leaseAll()
+    let server = try RunningServer(
+      pool: pool, state: ledger, descriptorLimit: 56, ["--max-clients", "8"])
+    try server.waitForLog("\(Self.count) leases kept, 0 of ended processes")
+    for lease in leases {
+      lease.holder.end()
+      // Those without a pidfd are checked once in 100 ms on behalf of a request.
+      #expect(try server.leaseSomeTime() == lease.port)
+    }
+  }
+}

@@ -62,15 +62,25 @@ struct EnvCommand: ParsableCommand {
 
   func run() throws {
     let place = try Place(at: claim.place.directory)
-    let variables = try variables(at: place)
-    if let write {
-      try EnvironmentFile.write(
-        EnvironmentFormat.dotenv.lines(
-          variables, manifest: place.manifestPath),
-        to: write, timeout: claim.options.timeout)
+    guard let write else {
+      try Self.printVariables(
+        at: place, as: format ?? .dotenv, claim.options)
       return
     }
-    let format = format ?? .dotenv
+    let variables = try Self.variables(at: place, claim.options)
+    try EnvironmentFile.write(
+      EnvironmentFormat.dotenv.lines(variables, manifest: place.manifestPath),
+      to: write, timeout: claim.options.timeout)
+  }
+
+  static func printVariables() throws(PortPickerError) {
+    try printVariables(at: Place(at: nil), as: .dotenv, NamedPortOptions())
+  }
+
+  private static func printVariables(
+    at place: Place, as format: EnvironmentFormat, _ options: NamedPortOptions
+  ) throws(PortPickerError) {
+    let variables = try variables(at: place, options)
     if format == .github {
       try addToGitHubEnvironment(
         format.text(variables, manifest: place.manifestPath))
@@ -83,13 +93,13 @@ struct EnvCommand: ParsableCommand {
 
   /// The variables of the manifest's names or, without one, of those that the place
   /// has.
-  private func variables(
-    at place: Place
+  private static func variables(
+    at place: Place, _ options: NamedPortOptions
   ) throws(PortPickerError) -> NamedPortVariables {
     let manifest = try Manifest.read(at: place.path)
     let ports =
       if let manifest {
-        try namedPorts(of: manifest, at: place.path, options: claim.options)
+        try namedPorts(of: manifest, at: place.path, options: options)
       } else {
         try namedPorts(at: place.path)
       }

@@ -150,8 +150,8 @@ extension Portpicker {
     }
   }
 
-  /// Runs the forms that scripts run by the thousand: the original's, and names
-  /// without options.
+  /// Runs the forms that scripts run by the thousand: the original's, and names and
+  /// their variables without options.
   ///
   /// The parser takes longer than everything else (docs/design.md).
   ///
@@ -162,8 +162,11 @@ extension Portpicker {
     if arguments.contains(where: \.isOption) { return false }
     if hasCommand {
       let names = arguments.dropFirst()
-      guard arguments.first == "name", !names.isEmpty else { return false }
-      try NameCommand.printPorts(of: Array(names))
+      switch (arguments.first, names.isEmpty) {
+      case ("name", false): try NameCommand.printPorts(of: Array(names))
+      case ("env", true): try EnvCommand.printVariables()
+      default: return false
+      }
       return true
     }
     guard arguments.count <= 2 else { return false }

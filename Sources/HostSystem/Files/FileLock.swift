@@ -6,9 +6,10 @@ extension File {
   /// The lock ends with ``unlock()`` or with the process, however that ends.
   ///
   /// flock(2) has no time limit, and a stopped process (SIGSTOP) can keep the lock
-  /// forever. The lock is therefore tried repeatedly, after pauses that grow to a
-  /// millisecond. The less time is left, the shorter the pauses are, so that those who
-  /// have waited longest are likely to be next.
+  /// forever. The lock is therefore tried repeatedly, after random pauses that grow to
+  /// ten milliseconds, so that hundreds of waiting processes leave the processors to the
+  /// one that has the lock. The less time is left, the shorter the pauses are, so that
+  /// those who have waited longest are likely to be next.
   ///
   /// - Returns: Whether the lock was obtained before the deadline. It is tried at least
   ///   once.
@@ -24,11 +25,19 @@ extension File {
   }
 }
 
+/// How long to wait between attempts to get a lock, in nanoseconds.
+private enum LockPause {
+  static let shortest: UInt64 = 20_000
+  static let longest: UInt64 = 10_000_000
+  /// The longest shortly before the deadline.
+  static let last: UInt64 = 50_000
+}
+
 /// Waits for the lock of a file or directory; see ``File/lock(until:)``.
 func lock(
   _ descriptor: FileDescriptor, until deadline: Deadline
 ) throws(Errno) -> Bool {
-  var pause: UInt64 = 20_000
+  var pause = LockPause.shortest
   while true {
     do {
       try systemCall { flock(descriptor.rawValue, LOCK_EX | LOCK_NB) }
@@ -38,10 +47,12 @@ func lock(
     }
     let remaining = deadline.remaining.nanoseconds
     if remaining == 0 { return false }
-    let limit = min(max(remaining / 5000, 50_000), 1_000_000)
-    var time = timespec(tv_sec: 0, tv_nsec: Int(min(pause, limit)))
+    let limit = min(max(remaining / 500, LockPause.last), LockPause.longest)
+    let upper = min(pause, limit)
+    var time = timespec(
+      tv_sec: 0, tv_nsec: Int.random(in: Int(upper / 2)...Int(upper)))
     nanosleep(&time, nil)
-    pause = min(pause * 2, 1_000_000)
+    pause = min(pause * 2, LockPause.longest)
   }
 }
 

@@ -402,11 +402,11 @@ def daemon_scrapes():
 
         def measure(path):
             def body():
-                # It takes half a second, so that this is more than one a second.
+                # It takes about a second, so that this is one scrape a second.
                 timer = threading.Timer(0.1, scrape, [path]) if path else None
                 if timer:
                     timer.start()
-                rate = ours.load(8, 16000)["rate"]
+                rate = ours.load(8, 32000)["rate"]
                 if timer:
                     timer.join()
                 return rate

@@ -402,14 +402,15 @@ def daemon_scrapes():
 
         def measure(path):
             def body():
-                # It takes about a second, so that this is one scrape a second.
+                # Both take about a second, so that this is one scrape a second; the first
+                # gives its ports back before the second begins.
                 timer = threading.Timer(0.1, scrape, [path]) if path else None
                 if timer:
                     timer.start()
-                rate = ours.load(8, 32000)["rate"]
+                rates = [ours.load(8, 16000)["rate"] for _ in range(2)]
                 if timer:
                     timer.join()
-                return rate
+                return statistics.harmonic_mean(rates)
             return body
         compare(
             name, {"/metrics": measure("/metrics"),

@@ -175,6 +175,7 @@ final class LeaseBook {
 
   /// Notes that all holders of an earlier server's leases have been checked.
   func finishRestoring() {
+    if keptLeases + freedLeases == 0 { return }
     if keptLeases > 0, let ledger { countRestart(of: ledger) }
     log.notice(
       "\(keptLeases) leases kept, \(freedLeases) of ended processes freed")

@@ -79,8 +79,15 @@ final class ProcessFinder {
   // MARK: - Holders of an earlier server's leases
 
   /// Registers the holders of an earlier server's leases, before they are checked.
+  ///
+  /// Those whose pids nobody has are freed at once. The ledger may have any number of
+  /// them, because the ends of holders are not recorded.
   func adopt(_ holders: some Sequence<ProcessIdentity>) {
     for holder in holders {
+      if holder.isGone {
+        book.free(of: holder)
+        continue
+      }
       // Of several with the same pid, at most one is alive.
       if let other = processes[holder.pid] {
         guard other.hasEnded else {
@@ -94,6 +101,7 @@ final class ProcessFinder {
       add(process)
       unchecked.append(process)
     }
+    if unchecked.isEmpty { book.finishRestoring() }
   }
 
   /// Whether there are adopted holders that may have ended.

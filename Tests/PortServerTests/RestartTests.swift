@@ -38,7 +38,10 @@ import Testing
     let server = try start()
     let port = try #require(try server.lease(for: getpid()))
     #expect(port != leases[0].port)
-    try server.waitForLog("1 leases kept, \(Self.count - 1) of ended processes")
+    #expect(
+      server.logged.contains {
+        $0.contains("1 leases kept, \(Self.count - 1) of ended processes freed")
+      })
     for _ in 2..<Self.count {
       #expect(try server.lease(for: getpid()) != nil)
     }
@@ -80,6 +83,18 @@ import Testing
     let server = try start(["--max-ports-per-user", "1"])
     #expect(try server.lease(for: getpid()) != nil)
     #expect(try server.lease(for: getpid()) == nil)
+  }
+
+  /// The ledger has their leases still.
+  @Test func portsOfEndedHoldersAreFreeBeforeTheServerListens() throws {
+    let leases = try leaseAll()
+    for lease in leases { lease.holder.end() }
+    let server = try start()
+    #expect(
+      server.logged.contains {
+        $0.contains("0 leases kept, \(Self.count) of ended processes freed")
+      })
+    #expect(try server.leaseAll().count == Self.count)
   }
 
   /// It asks for itself, or gives back a port, before it has been checked.

@@ -83,6 +83,12 @@ extension ProcessIdentity {
     }
   }
 
+  /// Whether there is no process with this pid any more, dead or alive.
+  ///
+  /// It costs one system call. A process that has ended may be a zombie, or another
+  /// process may have its pid; see ``isAlive``.
+  package var isGone: Bool { !Self.exists(pid) }
+
   /// The fork generation and start time of this process; 0 until they are known.
   private static let known = Atomic(WordPair(first: 0, second: 0))
 

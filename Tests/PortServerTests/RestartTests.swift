@@ -97,6 +97,43 @@ import Testing
     #expect(try server.leaseAll().count == Self.count)
   }
 
+  /// Their parent does not reap them, so that their pids are not free.
+  @Test func endedHoldersThatHaveTheirPidsStillAreFoundWhenTheirPortsAreNeeded()
+    throws
+  {
+    let parent = try Command(
+      "/bin/sh",
+      [
+        "-c",
+        """
+        for _ in $(seq \(Self.count)); do sleep 100000 & echo $!; done
+        exec sleep 100000
+        """,
+      ]
+    ).start()
+    defer { parent.end() }
+    let first = try start()
+    var holders: [Int32] = []
+    for _ in 0..<Self.count {
+      let holder = try #require(try parent.nextLine().flatMap { Int32($0) })
+      #expect(try first.lease(for: holder) != nil)
+      holders.append(holder)
+    }
+    first.end()
+    for holder in holders.dropFirst() { kill(holder, SIGKILL) }
+    for holder in holders.dropFirst() {
+      while try !String(
+        contentsOfFile: "/proc/\(holder)/status", encoding: .utf8
+      ).contains("State:\tZ") { usleep(1000) }
+    }
+    let server = try start()
+    #expect(try server.lease(for: getpid()) != nil)
+    #expect(try server.figures()["leases-kept"] == 1)
+    #expect(try server.leaseAll().count == Self.count - 2)
+    kill(holders[0], SIGKILL)
+    #expect(try server.leaseSomeTime() > 0)
+  }
+
   /// It asks for itself, or gives back a port, before it has been checked.
   @Test func aHolderThatAsksAtOnceIsStillTheHolder() throws {
     let leases = try leaseAll()

@@ -44,7 +44,7 @@ import Testing
 
   @Test func portsGoBackAlsoWhereTheConnectionBreaks() async {
     await #expect(processExitsWith: .success) {
-      let server = try RunningServer(pool: try unusedTestPool(400))
+      let server = try RunningServer(pool: try unusedTestPool(240))
       // After the first 160 ports.
       let broken = try FakeServer(
         .forward(to: server.address, lines: 1),

@@ -8,12 +8,14 @@ import Testing
   private let ledger: String
   private let pool: String
 
-  private static let count = 80
+  private static let count = 40
+  /// All tests use the same ports, because they run one after another.
+  private static let pool = Result { try unusedTestPool(count) }
 
   init() throws {
     directory = try TemporaryDirectory()
     ledger = directory.file("ledger")
-    pool = try unusedTestPool(Self.count)
+    pool = try Self.pool.get()
   }
 
   private func start(_ arguments: [String] = []) throws -> RunningServer {

@@ -83,6 +83,9 @@ package struct LeaseTable {
       leased: portCount - free.count - doubtful.count - parked, inUse: parked)
   }
 
+  /// How many ports are free, doubtful ones not included.
+  package var freeCount: Int { free.count }
+
   /// The state of a port within the pool's bounds.
   subscript(port: UInt16) -> State { states[Int(port) - base] }
 

@@ -37,7 +37,11 @@ final class Desk {
     if let pid = order.pid, pid <= 0 { throw .noProcess }
     // Since this turn began, a pid may have become another process's.
     try processes.reclaimEndedBeforeRequest()
-    if exceedsUserLimit(order.count, peer.user) { processes.checkAdopted() }
+    if book.freePortCount < order.count
+      || exceedsUserLimit(order.count, peer.user)
+    {
+      processes.checkAdopted()
+    }
     let holder = try processes.holder(order.pid, namedBy: peer)
     guard try rights.mayLease(to: holder, peer.user) else {
       throw .notPermitted

@@ -98,6 +98,9 @@ final class LeaseBook {
 
   var usage: PoolUsage { table.usage }
 
+  /// How many ports are free, doubtful ones not included.
+  var freePortCount: Int { table.freeCount }
+
   /// How many processes have ports.
   var holderCount: Int { table.holderCount }
 

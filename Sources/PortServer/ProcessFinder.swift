@@ -88,9 +88,9 @@ final class ProcessFinder {
         book.free(of: holder)
         continue
       }
-      // Of several with the same pid, at most one is alive.
+      // Of several with the same pid, only the one that started last can be alive.
       if let other = processes[holder.pid] {
-        guard other.hasEnded else {
+        guard other.identity.startTime < holder.startTime else {
           book.free(of: holder)
           continue
         }

@@ -8,6 +8,7 @@ import Testing
   private let ledger: String
   private let pool: String
 
+  /// More than a server checks before it listens.
   private static let count = 40
   /// All tests use the same ports, because they run one after another.
   private static let pool = Result { try unusedTestPool(count) }

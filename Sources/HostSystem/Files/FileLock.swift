@@ -29,7 +29,7 @@ extension File {
 private enum LockPause {
   static let shortest: UInt64 = 20_000
   static let longest: UInt64 = 10_000_000
-  /// The longest shortly before the deadline.
+  /// The longest pause shortly before the deadline.
   static let last: UInt64 = 50_000
 }
 

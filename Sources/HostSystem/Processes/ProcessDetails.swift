@@ -30,7 +30,7 @@ package struct ProcessDetails: Hashable, Sendable {
         }
       } catch {
         guard error == .noSuchProcess || error == .noSuchFileOrDirectory,
-          kill(pid, 0) == 0 || errno == EPERM
+          ProcessIdentity.exists(pid)
         else { throw error }
         if error == .noSuchFileOrDirectory { doubt = .permissionDenied }
       }

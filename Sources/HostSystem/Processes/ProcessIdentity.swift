@@ -173,7 +173,9 @@ extension ProcessIdentity {
   }
 
   /// Whether a process with this pid exists and is not reaped (kill(2) with signal 0).
-  private static func exists(_ pid: Int32) -> Bool {
-    kill(pid, 0) == 0 || errno == EPERM
+  ///
+  /// If a security module forbids the signal, the process exists.
+  static func exists(_ pid: Int32) -> Bool {
+    kill(pid, 0) == 0 || errno != ESRCH
   }
 }

@@ -9,6 +9,7 @@ time is printed without one.
 import argparse
 import contextlib
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -56,6 +57,26 @@ def run(*command, **keywords):
     if done.returncode != 0:
         sys.exit(f"scripts/bench: {command[0]} failed: {done.stderr.strip()}")
     return done.stdout
+
+
+LEDGER = object()
+ledgers = itertools.count()
+
+
+def run_with_new_ledger(*command, **variables):
+    """The words that a program prints that has a ledger of its own, and no server.
+
+    command: its words; LEDGER stands for the path of the ledger. variables: those of
+    the environment.
+    """
+    ledger = f"{scratch}/new-ledger-{next(ledgers)}"
+    environment = dict(os.environ, PORTPICKER_LEDGER=ledger, **variables)
+    environment.pop("PORTSERVER_ADDRESS", None)
+    printed = run(*(ledger if word is LEDGER else word for word in command),
+                  env=environment)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(ledger)
+    return printed.split()
 
 
 class Server:
@@ -402,8 +423,8 @@ def daemon_scrapes():
 
         def measure(path):
             def body():
-                # Both take about a second, so that this is one scrape a second; the first
-                # gives its ports back before the second begins.
+                # The two loads together take about a second, so that this is one scrape
+                # a second. The first gives its ports back before the second begins.
                 timer = threading.Timer(0.1, scrape, [path]) if path else None
                 if timer:
                     timer.start()
@@ -531,37 +552,23 @@ def daemon_calls():
 def embedded():
     for processes, threads, picks, goal in (
             (1, 1, 2000, 1.3), (1, 8, 250, None), (32, 1, 100, 1.3)):
-        ledgers = iter(range(1 << 30))
 
-        def measure(program):
-            def body():
-                ledger = f"{scratch}/embedded-{processes}-{next(ledgers)}"
-                words = ([ledger] if program == "bare-picks" else []) + [
-                    processes, threads, picks]
-                environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
-                found = run(tool(program), *words, env=environment).split()
-                os.unlink(ledger)
-                return float(found[0])
-            return body
+        def measure(program, *path):
+            return lambda: float(run_with_new_ledger(
+                tool(program), *path, processes, threads, picks)[0])
         what = (f"{threads} threads" if threads > 1 else
                 f"{processes} processes" if processes > 1 else "one thread")
         compare(f"embedded pick, {what}, against the bare calls",
-                {"pick": measure("picks"), "bare calls": measure("bare-picks")},
+                {"pick": measure("picks"),
+                 "bare calls": measure("bare-picks", LEDGER)},
                 "µs", more_is_better=False, goal=goal)
 
 
 def crowd():
     """How long the slowest of many processes takes that pick at the same time."""
-    ledgers = iter(range(1 << 30))
-
     def measure(processes, picks):
-        def body():
-            ledger = f"{scratch}/crowd-{next(ledgers)}"
-            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
-            found = run(tool("picks"), processes, 1, picks, env=environment)
-            os.unlink(ledger)
-            return float(found.split()[1])
-        return body
+        return lambda: float(run_with_new_ledger(
+            tool("picks"), processes, 1, picks)[1])
     for picks in (1, 40):
         compare(f"embedded pick, 500 processes, {picks} each: the slowest, against "
                 "that of 32",
@@ -571,19 +578,11 @@ def crowd():
 
 
 def c_library():
-    ledgers = iter(range(1 << 30))
-
-    def measure(program, *words):
-        def body():
-            ledger = f"{scratch}/c-library-{next(ledgers)}"
-            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
-            found = run(tool(program), *words, env=environment).split()
-            os.unlink(ledger)
-            return float(found[0])
-        return body
+    def measure(*words):
+        return lambda: float(run_with_new_ledger(*words)[0])
     compare("embedded pick in C, through the C library, against Swift",
-            {"C library": measure("c-picks", 10000),
-             "Swift library": measure("picks", 1, 1, 10000)},
+            {"C library": measure(tool("c-picks"), 10000),
+             "Swift library": measure(tool("picks"), 1, 1, 10000)},
             "µs", more_is_better=False, goal=1.05)
 
 
@@ -620,15 +619,8 @@ def in_process():
 
 def command():
     def measure(count, *words):
-        def body():
-            ledger = f"{scratch}/command"
-            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
-            environment.pop("PORTSERVER_ADDRESS", None)
-            found = float(run(tool("spawn"), count, *words, env=environment))
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(ledger)
-            return found
-        return body
+        return lambda: float(run_with_new_ledger(
+            tool("spawn"), count, *words)[0])
     own = measure(100, f"{options.bin}/portpicker", os.getpid())
     compare("command, start to exit, against a program that prints a number",
             {"portpicker": own,
@@ -697,19 +689,9 @@ def python_module():
     """The Python module, in an interpreter of its own each time."""
     if not options.python or not options.module:
         return
-    ledgers = iter(range(1 << 30))
-
     def measure(path, code):
-        def body():
-            ledger = f"{scratch}/module-{next(ledgers)}"
-            environment = dict(os.environ, PORTPICKER_LEDGER=ledger)
-            environment.pop("PORTSERVER_ADDRESS", None)
-            environment["PYTHONPATH"] = path
-            found = float(run(options.python, "-c", code, env=environment))
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(ledger)
-            return found
-        return body
+        return lambda: float(run_with_new_ledger(
+            options.python, "-c", code, PYTHONPATH=path)[0])
 
     timer = ("import time; clock = time.perf_counter; start = clock(); {}; "
              "print((clock() - start) / {} * 1e6)")

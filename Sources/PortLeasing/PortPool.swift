@@ -39,6 +39,7 @@ package struct PortPool: Hashable, Sendable {
     self.ranges = merged
   }
 
+  /// A pool of ranges that are in ascending order, with gaps between them.
   private init(ascending ranges: [ClosedRange<UInt16>]) {
     self.ranges = ranges
   }

@@ -24,11 +24,10 @@ final class KnownProcess {
 
   var hasEnded: Bool { process.hasEnded }
 
-  /// Opens a pidfd, if the process has none and one can be opened.
+  /// Opens a pidfd, if one can be opened, of a process that has none.
   ///
   /// - Returns: Whether the process is alive.
   func openDescriptor() -> Bool {
-    if raw != nil { return !hasEnded }
     guard let handle = ProcessHandle.open(identity, watching: true) else {
       return false
     }

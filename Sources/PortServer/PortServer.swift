@@ -21,7 +21,8 @@ package import SystemPackage
 ///    reports; the service manager's watchdog.
 ///
 /// epoll is level-triggered: the next turn reports what this one leaves. Nothing
-/// in a turn waits, and the cost of each client is bounded.
+/// in a turn waits, and the cost of each client is bounded, except that of the one that has
+/// all holders checked.
 ///
 /// The parts, each of which uses only those below it:
 ///

@@ -105,8 +105,12 @@ final class RequestHandler {
   private func answer(
     _ request: VersionTwoRequest, of client: Client, clientCount: Int
   ) throws(Errno) {
-    // What lists and figures say is true of living processes.
-    if case .lease = request {} else { processes.checkAdopted() }
+    switch request {
+    case .lease, .pool, .version: break
+    // What they say is true of living processes.
+    case .returnPorts, .leases, .portsInUse, .statistics:
+      processes.checkAdopted()
+    }
     switch request {
     case .lease(let order): try lease(order, to: client)
     case .returnPorts(let ports, let pid):

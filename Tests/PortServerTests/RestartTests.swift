@@ -1,4 +1,6 @@
 import Foundation
+import HostSystem
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -69,8 +71,8 @@ import Testing
   }
 
   @Test func figuresThatAreAskedForAtOnceAreOfLivingHolders() throws {
-    let leases = try leaseAll()
-    for lease in leases.dropFirst(3) { lease.holder.end() }
+    let holders = try leaseAllToZombies(besides: 3)
+    defer { holders.end() }
     let figures = try start().figures()
     #expect(figures["ports-leased"] == 3)
     #expect(figures["holders"] == 3)
@@ -81,8 +83,8 @@ import Testing
   }
 
   @Test func endedHoldersDoNotCountAgainstTheLimitOfTheirUser() throws {
-    let leases = try leaseAll()
-    for lease in leases { lease.holder.end() }
+    let holders = try leaseAllToZombies(besides: 0)
+    defer { holders.end() }
     let server = try start(["--max-ports-per-user", "1"])
     #expect(try server.lease(for: getpid()) != nil)
     #expect(try server.lease(for: getpid()) == nil)
@@ -100,44 +102,63 @@ import Testing
     #expect(try server.leaseAll().count == Self.count)
   }
 
-  /// Their parent does not reap them, so that their pids are not free.
   @Test func endedHoldersThatHaveTheirPidsStillAreFoundWhenTheirPortsAreNeeded()
     throws
   {
+    let holders = try leaseAllToZombies(besides: 1)
+    defer { holders.end() }
+    let server = try start()
+    #expect(try server.lease(for: getpid()) != nil)
+    #expect(try server.figures()["leases-kept"] == 1)
+    #expect(try server.leaseAll().count == Self.count - 2)
+    holders.end()
+    #expect(try server.leaseSomeTime() > 0)
+  }
+
+  /// Leases the whole pool, one port to each process, ends the server, and kills the
+  /// processes, which their parent does not reap: nobody else gets their pids.
+  ///
+  /// - Parameter livingCount: How many processes to keep alive.
+  /// - Returns: The parent; they all end with it.
+  /// - Throws: The system's error.
+  private func leaseAllToZombies(
+    besides livingCount: Int
+  ) throws -> RunningCommand {
     let parent = try Command(
       "/bin/sh",
       [
         "-c",
         """
-        for _ in $(seq \(Self.count)); do sleep 100000 & echo $!; done
+        for _ in $(seq \(Self.count)); do
+          setpriv --pdeathsig KILL sleep 100000 & echo $!
+        done
         exec sleep 100000
         """,
       ]
     ).start()
-    defer { parent.end() }
-    let first = try start()
+    let server = try start()
     var holders: [Int32] = []
     for _ in 0..<Self.count {
       let holder = try #require(try parent.nextLine().flatMap { Int32($0) })
-      #expect(try first.lease(for: holder) != nil)
+      #expect(try server.lease(for: holder) != nil)
       holders.append(holder)
     }
-    first.end()
-    for holder in holders.dropFirst() { kill(holder, SIGKILL) }
-    for holder in holders.dropFirst() {
-      while try !String(
-        contentsOfFile: "/proc/\(holder)/status", encoding: .utf8
-      ).contains("State:\tZ") { usleep(1000) }
+    server.end()
+    for holder in holders.dropFirst(livingCount) {
+      kill(holder, SIGKILL)
+      try waitForEnd(ofProcess: holder)
     }
-    let server = try start()
-    #expect(try server.lease(for: getpid()) != nil)
-    #expect(try server.figures()["leases-kept"] == 1)
-    #expect(try server.leaseAll().count == Self.count - 2)
-    kill(holders[0], SIGKILL)
-    #expect(try server.leaseSomeTime() > 0)
+    return parent
   }
 
-  /// It asks for itself, or gives back a port, before it has been checked.
+  private func waitForEnd(ofProcess pid: Int32) throws {
+    let process = try Descriptor(ofProcess: pid)
+    var event = pollfd(
+      fd: process.raw.rawValue, events: Int16(POLLIN), revents: 0)
+    #expect(poll(&event, 1, -1) == 1)
+  }
+
+  /// Ports are returned, and leased to their holders again, as soon as the server runs.
   @Test func aHolderThatAsksAtOnceIsStillTheHolder() throws {
     let leases = try leaseAll()
     leases[0].holder.end()

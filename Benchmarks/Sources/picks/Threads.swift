@@ -3,8 +3,8 @@ import Foundation
 
 /// Runs something on so many threads at once, and waits for them.
 ///
-/// Only one is the main thread, as in bare-picks: system calls that use descriptors take
-/// longer in a process with several threads.
+/// A single thread is the main thread, as in bare-picks: system calls that use descriptors
+/// take longer in a process with several threads.
 func onThreads(_ count: Int, _ body: @escaping @Sendable () -> Void) {
   if count == 1 { return body() }
   let group = DispatchGroup()

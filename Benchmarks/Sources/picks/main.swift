@@ -17,8 +17,8 @@ let options = PickOptions(source: .ledger, pool: [10000...60000])
 /// Runs this program again as one of the processes, which begins when its standard
 /// input ends: a child made by fork(2) alone is no place for a Swift runtime.
 ///
-/// It does not end before its descriptor 3 is at its end, so that none that ends takes
-/// time from those that still pick.
+/// It waits until its descriptor 3 is at its end, so that processes that exit do not slow
+/// down those that still pick.
 func startPicker(_ gate: Int32, _ hold: Int32) -> pid_t {
   var actions = posix_spawn_file_actions_t()
   posix_spawn_file_actions_init(&actions)
@@ -60,6 +60,7 @@ dup2(ready[1], 1)
 for _ in 0..<processes where startPicker(gate[0], hold[0]) == 0 { exit(1) }
 dup2(standardOutput, 1)
 close(ready[1])
+
 /// Waits until every process has written a line.
 @MainActor func waitForAll() {
   var lines = 0

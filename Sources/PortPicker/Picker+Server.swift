@@ -25,7 +25,7 @@ extension Picker {
   ///     source that is used instead follows.
   ///   - ask: Asks one server.
   /// - Returns: `nil` if the ledger is to be used instead.
-  /// - Throws: Why there is no answer, if a server is required.
+  /// - Throws: Why no server answered, if one is required.
   func askServers<Answer>(
     of options: PickOptions, _ consequence: String,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer
@@ -39,7 +39,7 @@ extension Picker {
   ///
   /// - Returns: The answer, if there is one, and why the servers that were asked
   ///   before did not answer.
-  /// - Throws: Why there is no answer, if a server is required.
+  /// - Throws: Why no server answered, if one is required.
   func askServers<Answer>(
     of options: PickOptions,
     _ ask: (PortServerClient) throws(PortPickerError) -> Answer

@@ -11,13 +11,12 @@ package import HostSystem
 package struct LeaseSearch {
   /// What to do next.
   package enum Step {
-    /// Probe these ports, and call ``note(_:of:)`` for each until it returns
-    /// `false`.
-    case probe([UInt16])
+    /// Probe ``nextToProbe``, and call ``note(_:of:)``, until that returns `false`.
+    case probe
     /// Check which of these processes are alive, and call ``learn(_:)``.
     case checkHolders([ProcessIdentity])
-    /// These ports are enough.
-    case found([UInt16])
+    /// The ports in ``found`` are enough.
+    case found
     /// There are not enough ports.
     case exhausted(PoolUsage)
   }
@@ -32,7 +31,7 @@ package struct LeaseSearch {
     case doubtful
   }
 
-  private let request: LeaseRequest
+  package let request: LeaseRequest
   private var standard = Standard.free
   private var hasBegun = false
   private var walk = PoolWalk([])
@@ -44,13 +43,15 @@ package struct LeaseSearch {
   /// Ports that this round has probed and not accepted.
   private var rejected: Set<UInt16> = []
   /// The accepted ports; consecutive if they must be.
-  private var found: [UInt16] = []
+  package private(set) var found: [UInt16] = []
   /// Proposed ports that are not yet probed.
-  private var pending: [UInt16] = []
+  package private(set) var pending: [UInt16] = []
   /// Of consecutive ports, the accepted ones that follow the pending ones.
   private var tail: [UInt16] = []
   /// Proposed ports whose records are damaged.
-  private var doubtful: Set<UInt16> = []
+  ///
+  /// Such a record must stay until the port is leased.
+  package private(set) var doubtful: Set<UInt16> = []
   /// Which holders are alive: each is checked once.
   private var holders: [ProcessIdentity: Bool] = [:]
   /// The holder last found alive: adjacent ports often have the same holder.
@@ -70,8 +71,8 @@ package struct LeaseSearch {
   private static let unknownLimit = 4096
 
   package init(_ request: LeaseRequest) {
-    self.request = request
     usage = PoolUsage(ports: request.pool.count)
+    self.request = request
   }
 
   /// Whether there might be enough ports after others have finished probing, because
@@ -85,11 +86,6 @@ package struct LeaseSearch {
 
   /// Whether ports need the thorough probe.
   package var isThorough: Bool { standard != .free }
-
-  /// Whether the record of a proposed port is damaged.
-  ///
-  /// Such a record must stay until the port is leased.
-  package func isDoubtful(_ port: UInt16) -> Bool { doubtful.contains(port) }
 
   /// Every port that was proposed and not taken with ``takeDropped()``.
   package var proposed: [UInt16] { found + pending + tail + dropped }
@@ -112,7 +108,7 @@ package struct LeaseSearch {
         request.pool.ranges(
           after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
     }
-    if hasFound { return .found(found) }
+    if hasFound { return .found }
     repeat {
       if let step = try propose(isAlive, record) { return step }
     } while canSuffice && beginNextRound()
@@ -168,7 +164,7 @@ package struct LeaseSearch {
     // Each step costs a lock, so steps grow while ports are in use.
     batch = min(batch * 2, Self.largestBatch)
     dropped.subtract(pending)
-    return .probe(pending)
+    return .probe
   }
 
   /// Starts a new row if a port cannot extend the current one.
@@ -260,12 +256,12 @@ package struct LeaseSearch {
 // MARK: - Results of probes and checks
 
 extension LeaseSearch {
-  /// The proposed ports in the order in which to probe them.
+  /// The proposed port to probe next.
   ///
   /// Consecutive ports are probed from the last one down: behind the last one in
   /// use, the next row starts.
-  package var probeOrder: [UInt16] {
-    request.isContiguous ? pending.reversed() : pending
+  package var nextToProbe: UInt16? {
+    request.isContiguous ? pending.last : pending.first
   }
 
   /// Notes the status of a port that was proposed.

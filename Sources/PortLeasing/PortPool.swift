@@ -19,10 +19,10 @@ package struct PortPool: Hashable, Sendable {
   /// A pool of the ports in ranges, which may overlap.
   ///
   /// Port 0 is ignored.
-  package init(_ ranges: some Collection<ClosedRange<UInt16>>) {
+  package init(_ ranges: [ClosedRange<UInt16>]) {
     // The usual case, which is part of every pick.
-    if ranges.count == 1, let range = ranges.first, range.lowerBound > 0 {
-      self.ranges = [range]
+    if ranges.count == 1, ranges[0].lowerBound > 0 {
+      self.ranges = ranges
       return
     }
     var merged: [ClosedRange<UInt16>] = []
@@ -120,20 +120,16 @@ package struct PortPool: Hashable, Sendable {
   package func ranges(
     after cursor: UInt16, overlap: Int = 0
   ) -> [ClosedRange<UInt16>] {
-    var behind: [ClosedRange<UInt16>] = []
-    var ahead: [ClosedRange<UInt16>] = []
-    for range in ranges {
-      if range.upperBound <= cursor {
-        behind.append(range)
-      } else if range.lowerBound > cursor {
-        ahead.append(range)
-      } else {
-        let last = min(Int(range.upperBound), Int(cursor) + overlap)
-        behind.append(range.lowerBound...UInt16(last))
-        ahead.append(cursor + 1...range.upperBound)
-      }
+    var ordered: [ClosedRange<UInt16>] = []
+    ordered.reserveCapacity(ranges.count + 1)
+    for range in ranges where range.upperBound > cursor {
+      ordered.append(max(range.lowerBound, cursor + 1)...range.upperBound)
     }
-    return ahead + behind
+    for range in ranges where range.lowerBound <= cursor {
+      let last = min(Int(range.upperBound), Int(cursor) + overlap)
+      ordered.append(range.lowerBound...UInt16(last))
+    }
+    return ordered
   }
 }
 

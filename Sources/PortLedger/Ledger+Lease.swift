@@ -39,11 +39,10 @@ extension Ledger {
 }
 
 /// One search for ports, and what it records meanwhile.
-private struct LeaseAttempt {
+private struct LeaseAttempt: ~Copyable {
   private let ledger: Ledger
   private let host: any LeaseConditions<Errno>
   private let deadline: Deadline
-  private let request: LeaseRequest
   /// What the ports' records are in the end.
   private let lease: Lease
   /// What they are until then, once that is needed.
@@ -60,7 +59,6 @@ private struct LeaseAttempt {
     self.ledger = ledger
     self.host = host
     self.deadline = deadline
-    self.request = request
     lease = Lease(holder: request.holder, user: request.user, leasedAt: now)
     leasesBeforeProbe = request.count == 1
     search = LeaseSearch(request)
@@ -87,17 +85,19 @@ private struct LeaseAttempt {
       file, header throws(LeasingError) in
       try nextStep(in: file, &header)
     }
-    for port in search.takeDropped() { host.drop(port) }
+    if !search.dropped.isEmpty {
+      for port in search.takeDropped() { host.drop(port) }
+    }
     switch step {
-    case .found(let ports): return .leased(ports)
+    case .found: return .leased(search.found)
     case .exhausted(let usage): return .exhausted(usage)
     case .checkHolders(let holders):
       var answers: [ProcessIdentity: Bool] = [:]
       for holder in holders { answers[holder] = host.isAlive(holder) }
       search.learn(answers)
-    case .probe(let ports):
+    case .probe:
       try probe()
-      if leasesBeforeProbe, search.hasFound { return .leased(ports) }
+      if leasesBeforeProbe, search.hasFound { return .leased(search.found) }
       leasesBeforeProbe = false
     }
     return nil
@@ -109,31 +109,37 @@ private struct LeaseAttempt {
   ) throws(LeasingError) -> LeaseSearch.Step {
     let (ledger, host) = (ledger, host)
     while true {
-      try clear(Array(search.dropped), in: file)
+      try clearDropped(in: file)
       // A new ledger's first search starts at a random port, so that the ledgers of
       // several users do not walk through the same ports side by side.
       let cursor =
-        request.start
-        ?? (header.cursor == 0 ? request.pool.randomPort() : header.cursor)
+        search.request.start
+        ?? (header.cursor == 0
+          ? search.request.pool.randomPort() : header.cursor)
       let step = try search.next(after: cursor, isAlive: host.isAlive) {
         port throws(LeasingError) in try ledger.record(of: port, in: file)
       }
-      try clear(Array(search.dropped), in: file)
+      try clearDropped(in: file)
       switch step {
       case .checkHolders, .exhausted: return step
-      case .probe(let ports):
-        if search.isDoubtful(ports[0]) { leasesBeforeProbe = false }
-        if request.start == nil { header.cursor = ports[ports.count - 1] }
+      case .probe:
+        let (ports, doubtful) = (search.pending, search.doubtful)
+        if doubtful.contains(ports[0]) { leasesBeforeProbe = false }
+        if search.request.start == nil {
+          header.cursor = ports[ports.count - 1]
+        }
         try write(
           leasesBeforeProbe ? lease : makeTentative(),
-          for: ports.filter { !search.isDoubtful($0) }, header, to: file)
+          for: doubtful.isEmpty
+            ? ports : ports.filter { !doubtful.contains($0) },
+          header, to: file)
         return step
-      case .found(let ports):
-        if let lost = try firstLost(of: ports, in: file) {
+      case .found:
+        if let lost = try firstLost(of: search.found, in: file) {
           search.lose(lost)
           continue
         }
-        try write(lease, for: ports, header, to: file)
+        try write(lease, for: search.found, header, to: file)
         return step
       }
     }
@@ -142,7 +148,7 @@ private struct LeaseAttempt {
   private mutating func makeTentative() throws(LeasingError) -> Lease {
     if let tentative { return tentative }
     do throws(Errno) {
-      let new = Lease.tentative(of: try host.asker(), user: request.user)
+      let new = Lease.tentative(of: try host.asker(), user: search.request.user)
       tentative = new
       return new
     } catch {
@@ -157,7 +163,8 @@ private struct LeaseAttempt {
   ) throws(LeasingError) -> UInt16? {
     for port in ports {
       let expected: LedgerRecord? =
-        search.isDoubtful(port) ? .damaged : tentative.map(LedgerRecord.lease)
+        search.doubtful.contains(port)
+        ? .damaged : tentative.map(LedgerRecord.lease)
       if try ledger.record(of: port, in: file) != expected { return port }
     }
     return nil
@@ -165,7 +172,7 @@ private struct LeaseAttempt {
 
   /// Probes the ports that the search proposes.
   private mutating func probe() throws(LeasingError) {
-    for port in search.probeOrder {
+    while let port = search.nextToProbe {
       if !leasesBeforeProbe, deadline.hasPassed {
         throw .outOfTime(search.usage)
       }
@@ -195,6 +202,11 @@ private struct LeaseAttempt {
     }
   }
 
+  private func clearDropped(in file: LedgerFile) throws(LeasingError) {
+    if search.dropped.isEmpty { return }
+    try clear(Array(search.dropped), in: file)
+  }
+
   /// Clears the records that this attempt has written.
   private func clear(
     _ ports: [UInt16], in file: LedgerFile
@@ -217,7 +229,7 @@ private struct LeaseAttempt {
     try ledger.store.step { () throws(Errno) in
       do throws(Errno) {
         try file.update(ports) { port, _ in file.words(of: lease, for: port) }
-        try file.write(header)
+        try file.write(header, followsRecord: !ports.isEmpty)
       } catch {
         try? file.clear(ports) { $0 == .lease(lease) }
         throw error

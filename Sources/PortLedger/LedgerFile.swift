@@ -66,8 +66,17 @@ final class LedgerFile: @unchecked Sendable {
     try write(words, at: 0)
   }
 
-  func write(_ header: LedgerHeader) throws(Errno) {
-    try write(header.words, at: 0)
+  /// Writes the header.
+  ///
+  /// - Parameters:
+  ///   - header: The header.
+  ///   - followsRecord: Whether a record was written just before, so that the file size
+  ///     limit has been checked.
+  /// - Throws: The error of pwrite(2), or `Errno.fileTooLarge`.
+  func write(
+    _ header: LedgerHeader, followsRecord: Bool = false
+  ) throws(Errno) {
+    try write(header.words, at: 0, isWithinLimit: followsRecord)
   }
 
   /// The record of a port.
@@ -146,7 +155,7 @@ final class LedgerFile: @unchecked Sendable {
       }
       changed = 0..<0
     }
-    for port in ports.sorted() {
+    for port in ports.count == 1 ? ports : ports.sorted() {
       let offset = LedgerFormat.offset(of: port)
       if offset >= pageOffset + page.count { try flush() }
       guard let words = change(port, try record(of: port)) else { continue }
@@ -304,10 +313,10 @@ final class LedgerFile: @unchecked Sendable {
   }
 
   private func write(
-    _ value: some BitwiseCopyable, at offset: Int
+    _ value: some BitwiseCopyable, at offset: Int, isWithinLimit: Bool = false
   ) throws(Errno) {
     try withUnsafeBytes(of: value) { bytes throws(Errno) in
-      try file.write(bytes, at: offset)
+      try file.write(bytes, at: offset, isWithinLimit: isWithinLimit)
     }
   }
 }

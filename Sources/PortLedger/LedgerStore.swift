@@ -3,9 +3,11 @@ import PortLeasing
 import SystemPackage
 
 /// Opens, creates, and repairs the file of a ledger.
-struct LedgerStore: Sendable {
+final class LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
+  /// The path of `location`, for each check that it names the open file.
+  private let path: FilePath
   private let claims: ClaimSource
   private let warn: @Sendable (LedgerWarning) -> Void
 
@@ -16,6 +18,7 @@ struct LedgerStore: Sendable {
   ) {
     self.location = location
     self.context = context
+    path = FilePath(location.path)
     self.claims = claims
     self.warn = warn
   }
@@ -129,7 +132,7 @@ struct LedgerStore: Sendable {
   func verify(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader? {
     let status: Stat
     do {
-      status = try Stat(location.path, followTargetSymlink: false)
+      status = try Stat(path, followTargetSymlink: false)
     } catch {
       guard error == .noSuchFileOrDirectory else {
         throw problem(.system(error))
@@ -291,7 +294,6 @@ struct LedgerStore: Sendable {
 
   /// Removes temporary files of threads that do not exist any more: they were killed.
   private func removeLeftovers(besides own: Int32) {
-    let path = FilePath(location.path)
     guard let name = path.lastComponent?.string,
       let names = try? fileNames(in: path.removingLastComponent().string),
       (try? Stat("/proc/self", followTargetSymlink: false)) != nil

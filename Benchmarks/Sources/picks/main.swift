@@ -70,6 +70,8 @@ close(ready[1])
   }
 }
 
+// One that crashes would be waited for without end. If this process ends, all do.
+alarm(120)
 waitForAll()
 let clock = ContinuousClock()
 let start = clock.now
@@ -82,8 +84,7 @@ close(hold[1])
 var failures = 0
 var status: Int32 = 0
 while wait(&status) > 0 { if status != 0 { failures += 1 } }
-let time = clock.now - start
 print(
-  time / .microseconds(1) / Double(processes * threads * picks),
+  slowest / .microseconds(1) / Double(processes * threads * picks),
   slowest / .milliseconds(1))
 exit(failures == 0 ? 0 : 1)

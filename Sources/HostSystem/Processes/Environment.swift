@@ -6,7 +6,9 @@ package import SystemPackage
 /// - Returns: `nil` if it is not set or empty. An empty value means "none" in every
 ///   variable that this project reads.
 package func environmentVariable(_ name: String) -> String? {
-  guard let value = getenv(name), value.pointee != 0 else { return nil }
+  guard let value = name.withCString(getenv), value.pointee != 0 else {
+    return nil
+  }
   return String(cString: value)
 }
 
@@ -16,7 +18,9 @@ package func environmentVariable(_ name: String) -> String? {
 /// - Throws: `Errno.illegalByteSequence` if it is not UTF-8. If it were repaired, it
 ///   would name something else.
 package func environmentText(_ name: String) throws(Errno) -> String? {
-  guard let value = getenv(name), value.pointee != 0 else { return nil }
+  guard let value = name.withCString(getenv), value.pointee != 0 else {
+    return nil
+  }
   guard let text = String(validatingCString: value) else {
     throw .illegalByteSequence
   }

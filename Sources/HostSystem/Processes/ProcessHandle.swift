@@ -65,10 +65,15 @@ package struct ProcessHandle: ~Copyable {
     _ identity: ProcessIdentity, watching: Bool
   ) -> ProcessHandle? {
     let descriptor = watching ? try? Descriptor(ofProcess: identity.pid) : nil
-    let found = try? lookUp(identity.pid, Descriptor.raw(of: descriptor))
-    if case .living(let other) = found, other != identity { return nil }
-    if found == .gone { return nil }
-    return ProcessHandle(identity: identity, descriptor: descriptor)
+    switch try? lookUp(identity.pid, Descriptor.raw(of: descriptor)) {
+    case .gone: return nil
+    case .living(let found):
+      return found == identity
+        ? ProcessHandle(identity: identity, descriptor: descriptor) : nil
+    // The descriptor may be that of another process, which has its pid now.
+    case .hidden, .kernelThread, nil:
+      return ProcessHandle(identity: identity, descriptor: nil)
+    }
   }
 
   /// A process that may have ended, without a descriptor.

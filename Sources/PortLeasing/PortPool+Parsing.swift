@@ -20,7 +20,7 @@ extension PortPool {
     parsing text: String, skippingBadItems skip: (ParsingError) -> Void
   ) {
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(text) {
+    for item in Self.items(Self.bytes(of: text)) {
       do throws(ParsingError) {
         ranges.append(try Self.range(parsing: item))
       } catch {
@@ -33,51 +33,73 @@ extension PortPool {
   /// Parses the command-line form: ports and inclusive ranges of ports, separated by
   /// commas, such as `25000-25999,30000`.
   package init(parsing text: String) throws(ParsingError) {
-    if text.unicodeScalars.allSatisfy(Self.isSpace) { throw .empty }
+    let bytes = Self.bytes(of: text)
+    if bytes.allSatisfy(Self.isSpace) { throw .empty }
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(text) {
+    for item in Self.items(bytes) {
       ranges.append(try Self.range(parsing: item))
     }
     self.init(ranges)
   }
 
-  // Scalars, because it takes long to find where characters end, and the C library parses
+  // Bytes, because it takes long to find where characters end, and the C library parses
   // a pool for each pick.
-  private typealias Item = Substring.UnicodeScalarView
+  private typealias Item = ArraySlice<UInt8>
 
-  private static func items(_ text: String) -> [Item] {
-    text.unicodeScalars.split(separator: ",", omittingEmptySubsequences: false)
+  private static func items(_ bytes: [UInt8]) -> [Item] {
+    bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+  }
+
+  /// The text in UTF-8, in which all spaces are those of ASCII.
+  private static func bytes(of text: String) -> [UInt8] {
+    let bytes = Array(text.utf8)
+    if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
+    return text.unicodeScalars.flatMap {
+      $0.properties.isWhitespace ? [UInt8(ascii: " ")] : Array(String($0).utf8)
+    }
   }
 
   private static func range(
     parsing item: Item
   ) throws(ParsingError) -> ClosedRange<UInt16> {
-    let ends = item.split(
-      separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-    guard
-      let first = number(ends[0]), let last = number(ends[ends.count - 1])
-    else { throw .notARange(String(item)) }
+    let dash = item.firstIndex(of: UInt8(ascii: "-")) ?? item.endIndex
+    guard let first = number(item[..<dash]),
+      let last = dash == item.endIndex ? first : number(item[(dash + 1)...])
+    else { throw .notARange(String(decoding: item, as: UTF8.self)) }
     let ports = 1...Int(UInt16.max)
     guard ports.contains(first), ports.contains(last) else {
-      throw .outOfBounds(String(item))
+      throw .outOfBounds(String(decoding: item, as: UTF8.self))
     }
-    guard first <= last else { throw .reversed(String(item)) }
+    guard first <= last else {
+      throw .reversed(String(decoding: item, as: UTF8.self))
+    }
     return UInt16(first)...UInt16(last)
   }
 
+  /// Parses digits, with or without spaces around them.
   private static func number(_ text: Item) -> Int? {
-    let start = text.drop(while: isSpace)
-    let digits = start.prefix { !isSpace($0) }
-    let rest = start.dropFirst(digits.count)
-    guard rest.allSatisfy(isSpace) else { return nil }
-    // `Int` would accept a sign.
-    guard digits.allSatisfy({ ("0"..."9").contains($0) }) else { return nil }
-    // A number that does not fit is out of bounds.
-    return digits.isEmpty ? nil : Int(String(digits)) ?? .max
+    var number: Int?
+    var hasEnded = false
+    for byte in text {
+      if isSpace(byte) {
+        hasEnded = number != nil
+        continue
+      }
+      guard !hasEnded, let digit = digit(byte) else { return nil }
+      // However many digits follow, it is out of bounds.
+      number = min((number ?? 0) * 10 + digit, 1_000_000)
+    }
+    return number
   }
 
-  private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.isWhitespace
+  private static func digit(_ byte: UInt8) -> Int? {
+    guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else { return nil }
+    return Int(byte - UInt8(ascii: "0"))
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: " ")
+      || UInt8(ascii: "\t")...UInt8(ascii: "\r") ~= byte
   }
 }
 

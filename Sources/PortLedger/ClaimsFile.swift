@@ -113,7 +113,7 @@ struct ClaimsFile: Sendable {
       // A child made by fork(2) has the open file too.
       defer { file.unlock() }
       // Somebody may have removed the lock's file.
-      guard let named = try? Stat(lockPath, followTargetSymlink: false),
+      guard let named = try? Stat(ofLink: lockPath),
         named.deviceID == status.deviceID, named.inode == status.inode
       else { continue }
       return try body()

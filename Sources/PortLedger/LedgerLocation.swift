@@ -161,7 +161,7 @@ package struct LedgerLocation: Hashable, Sendable {
     }
     let status: Stat
     do {
-      status = try Stat(directory, followTargetSymlink: false)
+      status = try Stat(ofLink: directory)
     } catch {
       throw .ledger(.system(error), path: directory)
     }

@@ -6,8 +6,6 @@ import SystemPackage
 final class LedgerStore: Sendable {
   let location: LedgerLocation
   let context: LedgerContext
-  /// The path of `location`, for each check that it names the open file.
-  private let path: FilePath
   private let claims: ClaimSource
   private let warn: @Sendable (LedgerWarning) -> Void
 
@@ -18,7 +16,6 @@ final class LedgerStore: Sendable {
   ) {
     self.location = location
     self.context = context
-    path = FilePath(location.path)
     self.claims = claims
     self.warn = warn
   }
@@ -61,7 +58,7 @@ final class LedgerStore: Sendable {
       (try? file.lock(until: Deadline(after: .zero))) == true,
       let words = try? file.headerWords(), let header = LedgerHeader(words),
       header.context == context || header.context.boot != context.boot,
-      let status = try? Stat(location.path, followTargetSymlink: false),
+      let status = try? Stat(ofLink: location.path),
       status.deviceID == file.device, status.inode == file.inode
     else { return }
     if header.context.boot == context.boot, mayBeNeeded(file) { return }
@@ -93,7 +90,7 @@ final class LedgerStore: Sendable {
       let file = try? LedgerFile(
         File(openingExisting: path), boot: context.boot),
       (try? file.lock(until: Deadline(after: .zero))) == true,
-      let status = try? Stat(path, followTargetSymlink: false),
+      let status = try? Stat(ofLink: path),
       status.deviceID == file.device, status.inode == file.inode
     else { return }
     // Nobody can write a lease while the file is locked.
@@ -132,7 +129,7 @@ final class LedgerStore: Sendable {
   func verify(_ file: LedgerFile) throws(LeasingError) -> LedgerHeader? {
     let status: Stat
     do {
-      status = try Stat(path, followTargetSymlink: false)
+      status = try Stat(ofLink: location.path)
     } catch {
       guard error == .noSuchFileOrDirectory else {
         throw problem(.system(error))
@@ -294,14 +291,15 @@ final class LedgerStore: Sendable {
 
   /// Removes temporary files of threads that do not exist any more: they were killed.
   private func removeLeftovers(besides own: Int32) {
+    let path = FilePath(location.path)
     guard let name = path.lastComponent?.string,
       let names = try? fileNames(in: path.removingLastComponent().string),
-      (try? Stat("/proc/self", followTargetSymlink: false)) != nil
+      (try? Stat(ofLink: "/proc/self")) != nil
     else { return }
     let prefix = "\(name).new-"
     for other in names where other.hasPrefix(prefix) {
       guard let thread = Int32(other.dropFirst(prefix.count)), thread != own,
-        (try? Stat("/proc/\(thread)", followTargetSymlink: false)) == nil
+        (try? Stat(ofLink: "/proc/\(thread)")) == nil
       else { continue }
       try? removeFile("\(location.path).new-\(thread)")
     }

@@ -172,7 +172,7 @@ package final class ServerLedger {
 
   /// Whether the path names the open file, and the file is complete.
   private var isInPlace: Bool {
-    guard let status = try? Stat(path, followTargetSymlink: false) else {
+    guard let status = try? Stat(ofLink: path) else {
       return false
     }
     return status.deviceID == file.device && status.inode == file.inode

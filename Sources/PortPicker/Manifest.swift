@@ -106,7 +106,7 @@ public struct Manifest: Hashable, Sendable {
   private static let sizeLimit = 1 << 20
 
   private static func isLink(_ path: String) -> Bool {
-    (try? Stat(path, followTargetSymlink: false).type) == .symbolicLink
+    (try? Stat(ofLink: path).type) == .symbolicLink
   }
 
   private static func unreadable(

@@ -162,7 +162,7 @@ extension Place {
   /// In a directory that may not be searched, it has not.
   private static func exists(_ path: String) throws(PortPickerError) -> Bool {
     do {
-      _ = try Stat(path, followTargetSymlink: false)
+      _ = try Stat(ofLink: path)
       return true
     } catch {
       switch error {

@@ -14,6 +14,7 @@ import Testing
       ("1-10,5-20", [1...20]),
       ("5,5", [5...5]),
       (" 1 , 2 - 4\t,\n9 ", [1...4, 9...9]),
+      ("1\u{A0}-\u{2003}2", [1...2]),
       ("00080", [80...80]),
     ] as [(String, [ClosedRange<UInt16>])])
   func poolIsRead(_ text: String, _ ranges: [ClosedRange<UInt16>]) throws {

@@ -218,7 +218,7 @@ extension FileReplacement {
   /// - Returns: `nil` if the file does not exist.
   private static func status(of path: String) throws(Errno) -> Stat? {
     do {
-      return try Stat(path, followTargetSymlink: false)
+      return try Stat(ofLink: path)
     } catch {
       guard error == .noSuchFileOrDirectory else { throw error }
       return nil

@@ -199,7 +199,7 @@ private struct SocketFile {
   private let inode: Inode
 
   init(at path: String) throws(Errno) {
-    let status = try Stat(path, followTargetSymlink: false)
+    let status = try Stat(ofLink: path)
     self.path = path
     device = status.deviceID
     inode = status.inode
@@ -211,7 +211,7 @@ private struct SocketFile {
   }
 
   var isInPlace: Bool {
-    guard let status = try? Stat(path, followTargetSymlink: false) else {
+    guard let status = try? Stat(ofLink: path) else {
       return false
     }
     return status.deviceID == device && status.inode == inode
@@ -222,7 +222,7 @@ private struct SocketFile {
     at address: UnixAddress
   ) throws(UnixServerSocketError) {
     do {
-      let status = try Stat(address.text, followTargetSymlink: false)
+      let status = try Stat(ofLink: address.text)
       guard status.type == .socket else {
         throw UnixServerSocketError.notASocket
       }

@@ -177,7 +177,7 @@ let package = Package(
     .testTarget(
       name: "PortServerTests",
       dependencies: [
-        "CTestSupport", "HostSystem", "PortLedger", "PortPicker",
+        "CTestSupport", "HostSystem", "PortLeasing", "PortLedger", "PortPicker",
         "PortPickerCommand", "PortServer", "PortServerCommand", "TestSupport",
         "soak",
         .product(name: "SystemPackage", package: "swift-system"),

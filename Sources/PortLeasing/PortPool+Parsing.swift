@@ -20,7 +20,7 @@ extension PortPool {
     parsing text: String, skippingBadItems skip: (ParsingError) -> Void
   ) {
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(Self.bytes(of: text)) {
+    for item in Self.items(text) {
       do throws(ParsingError) {
         ranges.append(try Self.range(parsing: item))
       } catch {
@@ -33,10 +33,11 @@ extension PortPool {
   /// Parses the command-line form: ports and inclusive ranges of ports, separated by
   /// commas, such as `25000-25999,30000`.
   package init(parsing text: String) throws(ParsingError) {
-    let bytes = Self.bytes(of: text)
-    if bytes.allSatisfy(Self.isSpace) { throw .empty }
+    if text.unicodeScalars.allSatisfy(\.properties.isWhitespace) {
+      throw .empty
+    }
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(bytes) {
+    for item in Self.items(text) {
       ranges.append(try Self.range(parsing: item))
     }
     self.init(ranges)
@@ -46,17 +47,20 @@ extension PortPool {
   // a pool for each pick.
   private typealias Item = ArraySlice<UInt8>
 
-  private static func items(_ bytes: [UInt8]) -> [Item] {
-    bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+  private static func items(_ text: String) -> [Item] {
+    Array(text.utf8)
+      .split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
   }
 
-  /// The text in UTF-8, in which all spaces are those of ASCII.
-  private static func bytes(of text: String) -> [UInt8] {
-    let bytes = Array(text.utf8)
-    if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
-    return text.unicodeScalars.flatMap {
-      $0.properties.isWhitespace ? [UInt8(ascii: " ")] : Array(String($0).utf8)
-    }
+  /// A text in which other spaces, which are rare, are replaced with those of ASCII.
+  private static func withASCIISpaces(_ text: Item) -> Item {
+    if text.allSatisfy({ $0 < 0x80 }) { return text }
+    let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
+    return Item(
+      scalars.flatMap {
+        $0.properties.isWhitespace
+          ? [UInt8(ascii: " ")] : Array(String($0).utf8)
+      })
   }
 
   private static func range(
@@ -80,7 +84,7 @@ extension PortPool {
   private static func number(_ text: Item) -> Int? {
     var number: Int?
     var hasEnded = false
-    for byte in text {
+    for byte in withASCIISpaces(text) {
       if isSpace(byte) {
         hasEnded = number != nil
         continue

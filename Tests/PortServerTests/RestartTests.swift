@@ -1,5 +1,7 @@
 import Foundation
 import HostSystem
+import PortLeasing
+import PortLedger
 import SystemPackage
 import TestSupport
 import Testing
@@ -156,6 +158,35 @@ import Testing
     var event = pollfd(
       fd: process.raw.rawValue, events: Int16(POLLIN), revents: 0)
     #expect(poll(&event, 1, -1) == 1)
+  }
+
+  /// The ends of holders are not recorded, so a pid can be in the ledger for several.
+  @Test func ofHoldersWithOnePidOnlyTheLastKeepsItsPort() throws {
+    let holders = try (0..<8).map { _ in try HolderProcess() }
+    let ports = try PortPool(parsing: pool).ranges.flatMap { $0 }
+    var kept: Set<Int> = []
+    try { () throws in
+      let ledger = try ServerLedger(
+        at: LedgerLocation(namedByUser: ledger), context: .current()
+      ) { Issue.record("\($0)") }
+      for (index, holder) in holders.enumerated() {
+        guard
+          case .living(let holder) = try ProcessIdentity.lookUp(holder.number)
+        else { throw Errno.noSuchProcess }
+        let earlier = ProcessIdentity(
+          pid: holder.pid, startTime: holder.startTime - 1)
+        for (holder, port) in zip([earlier, holder], ports[(index * 2)...]) {
+          try ledger.write(
+            Lease(holder: holder, user: getuid(), leasedAt: 1), for: [port])
+        }
+        kept.insert(Int(ports[index * 2 + 1]))
+      }
+    }()
+    let server = try start()
+    #expect(try server.figures()["leases-kept"] == holders.count)
+    let free = try server.leaseAll()
+    #expect(free.count == Self.count - holders.count)
+    #expect(kept.isDisjoint(with: free))
   }
 
   /// Ports are returned, and leased to their holders again, as soon as the server runs.

@@ -23,11 +23,11 @@ extension PortPickerError {
 /// - Returns: What `body` returns.
 /// - Throws: `systemFailure`, with what to do.
 package func failing<Result>(
-  _ what: String, _ body: () throws(Errno) -> Result
+  _ what: @autoclosure () -> String, _ body: () throws(Errno) -> Result
 ) throws(PortPickerError) -> Result {
   do {
     return try body()
   } catch {
-    throw PortPickerError(what, error)
+    throw PortPickerError(what(), error)
   }
 }

@@ -34,7 +34,7 @@ package struct Claims: Sendable {
       of: place, in: try ClaimsFile(location.resolved()).read() ?? [])
   }
 
-  /// The ports that a new ledger records as claimed; `nil` if there is no file.
+  /// The ports that a new ledger records as claimed; `nil` without a claims file.
   package func ports() throws(ClaimsError) -> ClaimedPorts? {
     // Most users have none, and every pick asks.
     guard let bytes = try ClaimsFile(location.path).read() else { return nil }

@@ -25,7 +25,7 @@ package struct MirrorConflicts: Hashable, Sendable {
   package init() {}
 }
 
-/// Reads the claims that a new ledger begins with; `nil` if there is no file.
+/// Reads the claims that a new ledger begins with; returns `nil` without a claims file.
 package typealias ClaimSource =
   @Sendable () throws(ClaimsError) -> ClaimedPorts?
 

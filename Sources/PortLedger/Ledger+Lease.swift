@@ -85,9 +85,7 @@ private struct LeaseAttempt: ~Copyable {
       file, header throws(LeasingError) in
       try nextStep(in: file, &header)
     }
-    if !search.dropped.isEmpty {
-      for port in search.takeDropped() { host.drop(port) }
-    }
+    for port in search.takeDropped() { host.drop(port) }
     switch step {
     case .found: return .leased(search.found)
     case .exhausted(let usage): return .exhausted(usage)
@@ -229,7 +227,7 @@ private struct LeaseAttempt: ~Copyable {
     try ledger.store.step { () throws(Errno) in
       do throws(Errno) {
         try file.update(ports) { port, _ in file.words(of: lease, for: port) }
-        try file.write(header, followsRecord: !ports.isEmpty)
+        try file.write(header)
       } catch {
         try? file.clear(ports) { $0 == .lease(lease) }
         throw error

@@ -66,17 +66,8 @@ final class LedgerFile: @unchecked Sendable {
     try write(words, at: 0)
   }
 
-  /// Writes the header.
-  ///
-  /// - Parameters:
-  ///   - header: The header.
-  ///   - followsRecord: Whether a record was written just before, so that the file size
-  ///     limit has been checked.
-  /// - Throws: The error of pwrite(2), or `Errno.fileTooLarge`.
-  func write(
-    _ header: LedgerHeader, followsRecord: Bool = false
-  ) throws(Errno) {
-    try write(header.words, at: 0, isWithinLimit: followsRecord)
+  func write(_ header: LedgerHeader) throws(Errno) {
+    try write(header.words, at: 0)
   }
 
   /// The record of a port.
@@ -313,10 +304,10 @@ final class LedgerFile: @unchecked Sendable {
   }
 
   private func write(
-    _ value: some BitwiseCopyable, at offset: Int, isWithinLimit: Bool = false
+    _ value: some BitwiseCopyable, at offset: Int
   ) throws(Errno) {
     try withUnsafeBytes(of: value) { bytes throws(Errno) in
-      try file.write(bytes, at: offset, isWithinLimit: isWithinLimit)
+      try file.write(bytes, at: offset)
     }
   }
 }

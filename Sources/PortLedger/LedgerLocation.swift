@@ -105,9 +105,9 @@ package struct LedgerLocation: Hashable, Sendable {
   /// The default location for a user, independent of the environment.
   ///
   /// The directory is created if necessary. The next parent is tried only if one is
-  /// missing or not writable, which is then so for all of the user's processes. Any other
-  /// failure is an error: whoever caused it could otherwise split the user's processes
-  /// into two groups that do not know of each other.
+  /// missing or not writable, because all of the user's processes then do the same. Any
+  /// other failure is an error. Otherwise, another user could cause it for some of the
+  /// processes only, which would then use a different ledger than the rest.
   ///
   /// - Parameters:
   ///   - user: The user.

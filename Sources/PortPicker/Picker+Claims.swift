@@ -121,7 +121,7 @@ extension Picker {
     return Set(list.claims.map(\.place)).map(\.text)
   }
 
-  /// The ports that a new ledger records as claimed; `nil` if there is no file.
+  /// The ports that a new ledger records as claimed; `nil` if the user has no claims file.
   static func claimedPorts() throws(ClaimsError) -> ClaimedPorts? {
     do throws(ClaimsError) {
       return try locateClaims().ports()

@@ -9,8 +9,8 @@ extension Picker {
   /// They are probed again and leased in the ledger like any other port, because
   /// another process may have been given one in the meantime.
   ///
-  /// - Returns: `nil` if there is none, or if the ledger cannot be used. If that
-  ///   matters, the next source throws.
+  /// - Returns: `nil` if the process has no free port, or if the ledger cannot be used.
+  ///   In the second case, the next source that needs the ledger throws the error.
   func reuse(
     _ request: PickRequest, _ named: PortPool?, _ holder: Holder
   ) -> Pick? {

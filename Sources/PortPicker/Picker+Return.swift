@@ -38,8 +38,8 @@ extension Picker {
   /// version 1 of the protocol, cannot be reached, or refuses, is still leased to
   /// this process, which may pick it again.
   ///
-  /// - Returns: The ports of another process that the server did not take, and
-  ///   why; `nil` if there are none.
+  /// - Returns: The ports of another process that the server did not take, and the
+  ///   reason; `nil` if it took all of them.
   func returnServed(
     _ ports: [UInt16], to place: OwnPorts.ServedPort, within timeout: Duration
   ) -> (ports: [UInt16], error: PortPickerError)? {

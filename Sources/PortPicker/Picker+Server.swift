@@ -188,7 +188,7 @@ extension Picker {
 struct ServerFailures {
   var errors: [PortPickerError] = []
 
-  /// `nil` if there are none.
+  /// The errors as one text; `nil` without errors.
   var text: String? {
     errors.isEmpty
       ? nil : errors.map(\.description).joined(separator: "; and ")

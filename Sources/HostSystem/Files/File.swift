@@ -114,18 +114,12 @@ package struct File: ~Copyable, Sendable {
 
   /// Writes all of the bytes at an offset.
   ///
-  /// - Parameters:
-  ///   - bytes: The bytes.
-  ///   - offset: The offset.
-  ///   - isWithinLimit: Whether the file size limit need not be checked, because a write
-  ///     at a larger offset has just passed the check.
   /// - Throws: The error of pwrite(2), after which some of the bytes may be written;
   ///   `Errno.fileTooLarge` if the write would exceed the file size limit.
   package func write(
-    _ bytes: UnsafeRawBufferPointer, at offset: Int,
-    isWithinLimit: Bool = false
+    _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) {
-    if !isWithinLimit { try checkFileSizeLimit(offset + bytes.count) }
+    try checkFileSizeLimit(offset + bytes.count)
     var done = 0
     while done < bytes.count {
       done += try systemCall {

@@ -20,7 +20,7 @@ extension PortPool {
     parsing text: String, skippingBadItems skip: (ParsingError) -> Void
   ) {
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(text) {
+    Self.forEachItem(text) { item in
       do throws(ParsingError) {
         ranges.append(try Self.range(parsing: item))
       } catch {
@@ -33,12 +33,14 @@ extension PortPool {
   /// Parses the command-line form: ports and inclusive ranges of ports, separated by
   /// commas, such as `25000-25999,30000`.
   package init(parsing text: String) throws(ParsingError) {
-    if text.unicodeScalars.allSatisfy(\.properties.isWhitespace) {
-      throw .empty
-    }
     var ranges: [ClosedRange<UInt16>] = []
-    for item in Self.items(text) {
-      ranges.append(try Self.range(parsing: item))
+    do throws(ParsingError) {
+      try Self.forEachItem(text) { (item) throws(ParsingError) in
+        ranges.append(try Self.range(parsing: item))
+      }
+    } catch {
+      let isBlank = text.unicodeScalars.allSatisfy(\.properties.isWhitespace)
+      throw isBlank ? .empty : error
     }
     self.init(ranges)
   }
@@ -47,19 +49,25 @@ extension PortPool {
   // a pool for each pick.
   private typealias Item = ArraySlice<UInt8>
 
-  private static func items(_ text: String) -> [Item] {
-    Array(text.utf8)
-      .split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+  private static func forEachItem<Failure>(
+    _ text: String, _ body: (Item) throws(Failure) -> Void
+  ) throws(Failure) {
+    var rest = Item(text.utf8)
+    while let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
+      try body(rest[..<comma])
+      rest = rest[(comma + 1)...]
+    }
+    try body(rest)
   }
 
-  /// A text in which other spaces, which are rare, are replaced with those of ASCII.
-  private static func withASCIISpaces(_ text: Item) -> Item {
-    if text.allSatisfy({ $0 < 0x80 }) { return text }
+  /// The ASCII of a text, with spaces for other spaces and a question mark for the rest.
+  private static func ascii(_ text: Item) -> Item {
     let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
     return Item(
-      scalars.flatMap {
-        $0.properties.isWhitespace
-          ? [UInt8(ascii: " ")] : Array(String($0).utf8)
+      scalars.map {
+        $0.isASCII
+          ? UInt8($0.value)
+          : UInt8(ascii: $0.properties.isWhitespace ? " " : "?")
       })
   }
 
@@ -84,7 +92,8 @@ extension PortPool {
   private static func number(_ text: Item) -> Int? {
     var number: Int?
     var hasEnded = false
-    for byte in withASCIISpaces(text) {
+    for byte in text {
+      if byte >= 0x80 { return Self.number(ascii(text)) }
       if isSpace(byte) {
         hasEnded = number != nil
         continue

@@ -21,7 +21,7 @@ import Testing
     #expect(try PortPool(parsing: text).ranges == ranges)
   }
 
-  @Test(arguments: ["", " ", "\t\n "])
+  @Test(arguments: ["", " ", "\t\n ", "\u{2003}"])
   func nothingIsNoPool(_ text: String) {
     #expect(throws: PortPool.ParsingError.empty) {
       try PortPool(parsing: text)

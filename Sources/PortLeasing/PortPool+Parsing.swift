@@ -47,28 +47,31 @@ extension PortPool {
 
   // Bytes, because it takes long to find where characters end, and the C library parses
   // a pool for each pick.
-  private typealias Item = ArraySlice<UInt8>
+  private typealias Item = Slice<UnsafeBufferPointer<UInt8>>
 
   private static func forEachItem<Failure>(
     _ text: String, _ body: (Item) throws(Failure) -> Void
   ) throws(Failure) {
-    var rest = Item(text.utf8)
-    while let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
-      try body(rest[..<comma])
-      rest = rest[(comma + 1)...]
-    }
-    try body(rest)
+    var text = text
+    try text.withUTF8 { bytes in
+      Result { () throws(Failure) in
+        var rest = bytes[...]
+        while let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
+          try body(rest[..<comma])
+          rest = rest[(comma + 1)...]
+        }
+        try body(rest)
+      }
+    }.get()
   }
 
   /// The ASCII of a text, with spaces for other spaces and a question mark for the rest.
-  private static func ascii(_ text: Item) -> Item {
-    let scalars = String(decoding: text, as: UTF8.self).unicodeScalars
-    return Item(
-      scalars.map {
-        $0.isASCII
-          ? UInt8($0.value)
-          : UInt8(ascii: $0.properties.isWhitespace ? " " : "?")
-      })
+  private static func ascii(_ text: some Sequence<UInt8>) -> [UInt8] {
+    String(decoding: Array(text), as: UTF8.self).unicodeScalars.map {
+      $0.isASCII
+        ? UInt8($0.value)
+        : UInt8(ascii: $0.properties.isWhitespace ? " " : "?")
+    }
   }
 
   private static func range(
@@ -89,7 +92,7 @@ extension PortPool {
   }
 
   /// Parses digits, with or without spaces around them.
-  private static func number(_ text: Item) -> Int? {
+  private static func number(_ text: some Sequence<UInt8>) -> Int? {
     var number: Int?
     var hasEnded = false
     for byte in text {

@@ -253,7 +253,7 @@ def wish(result):
 
 
 def table():
-    """The results as docs/performance.md has them."""
+    """The results, a row each."""
     lines = ["| comparison | of | to | ratio | middle half | wanted |",
              "| --- | --- | --- | --- | --- | --- |"]
     for result in results:
@@ -567,7 +567,7 @@ def embedded():
 
 def crowd():
     """How long the slowest of many processes takes that pick at the same time."""
-    # The median of five, because 32 processes take little more than a millisecond.
+    # One turn of 32 processes takes little more than a millisecond, and varies.
     def measure(processes):
         return lambda: statistics.median(
             float(run_with_new_ledger(tool("picks"), processes, 1, 1)[1])

@@ -53,6 +53,7 @@ extension PortPool {
     _ text: String, _ body: (Item) throws(Failure) -> Void
   ) throws(Failure) {
     var text = text
+    // `withUTF8` does not pass on the type of an error.
     try text.withUTF8 { bytes in
       Result { () throws(Failure) in
         var rest = bytes[...]
@@ -65,9 +66,9 @@ extension PortPool {
     }.get()
   }
 
-  /// The ASCII of a text, with spaces for other spaces and a question mark for the rest.
-  private static func ascii(_ text: some Sequence<UInt8>) -> [UInt8] {
-    String(decoding: Array(text), as: UTF8.self).unicodeScalars.map {
+  /// A text in ASCII: other spaces become spaces, and other characters question marks.
+  private static func ascii(_ text: some Collection<UInt8>) -> [UInt8] {
+    String(decoding: text, as: UTF8.self).unicodeScalars.map {
       $0.isASCII
         ? UInt8($0.value)
         : UInt8(ascii: $0.properties.isWhitespace ? " " : "?")
@@ -92,7 +93,7 @@ extension PortPool {
   }
 
   /// Parses digits, with or without spaces around them.
-  private static func number(_ text: some Sequence<UInt8>) -> Int? {
+  private static func number(_ text: some Collection<UInt8>) -> Int? {
     var number: Int?
     var hasEnded = false
     for byte in text {

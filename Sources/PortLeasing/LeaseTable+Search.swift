@@ -46,7 +46,7 @@ extension LeaseTable {
     return nil
   }
 
-  /// Finds consecutive ports that can be leased; `nil` if there are none.
+  /// Finds consecutive ports that can be leased; `nil` if the pool has no such row.
   ///
   /// If the free ports contain no such row, ports that were taken are probed again.
   mutating func findRow<Failure>(

@@ -29,7 +29,7 @@ package struct PortBits {
   /// - Parameters:
   ///   - count: The length of the row, at least 1.
   ///   - range: The indices to search.
-  /// - Returns: The row's first index; `nil` if there is none.
+  /// - Returns: The row's first index; `nil` if no row is that long.
   package func row(of count: Int, in range: Range<Int>) -> Int? {
     var index = range.lowerBound
     while index + count <= range.upperBound {

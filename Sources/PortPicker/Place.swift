@@ -6,8 +6,8 @@ package struct Place: Hashable, Sendable {
   /// The canonical path (realpath(3)).
   package let path: String
 
-  /// Whether it is in a main checkout: the nearest `.git` upwards is a directory, or
-  /// there is none.
+  /// Whether it is in a main checkout: the nearest `.git` upwards is a directory, or no
+  /// directory upwards contains one.
   ///
   /// Preferred ports are for main checkouts only.
   package let isMainCheckout: Bool

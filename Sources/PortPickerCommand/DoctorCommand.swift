@@ -11,7 +11,7 @@ struct DoctorCommand: ParsableCommand {
       Checks the port servers, the ledger, the pools, the names, and kernel settings. Each line begins with ok, note or problem; a problem says what to \
       do about it.
 
-      Exit status: 0 if there is no problem; 1 if there is one; 64 if an argument \
+      Exit status: 0 if no line begins with problem; 1 if one does; 64 if an argument \
       is invalid.
       """)
 

@@ -25,8 +25,8 @@ struct EnvCommand: ParsableCommand {
       changed; a file that has none gets it at its end. The format github adds the \
       variables to the file that GITHUB_ENV names, and prints nothing.
 
-      Exit status: 0 on success; 1 if there is no name, or a port cannot be claimed, \
-      and then none is; 64 if an argument or .ports is invalid.
+      Exit status: 0 on success; 1 if there are no names, or if a port cannot be \
+      claimed, in which case no port is; 64 if an argument or .ports is invalid.
       """)
 
   @Option(

@@ -11,7 +11,7 @@ import SystemPackage
 ///   - command: The words that the parser has not taken for options.
 ///   - usage: How to call the command, for the error that no program is named.
 /// - Returns: The words, without a `--` in front of them.
-/// - Throws: `invalidArgument` if there is no program; the help or the version if the
+/// - Throws: `invalidArgument` if no program is named; the help or the version if the
 ///   first word asks for it.
 func programArguments(
   of parsed: some ParsableCommand, _ command: [String], usage: String

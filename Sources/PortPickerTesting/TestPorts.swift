@@ -42,7 +42,7 @@ public struct TestPorts: Sendable {
   /// the first.
   public var port: Int { entries.first?.port ?? 0 }
 
-  /// The port with a name, within 1–65535; `nil` if there is none.
+  /// The port with a name, within 1–65535; `nil` if no port has that name.
   ///
   /// An inner scope's port replaces an outer one's of the same name.
   public subscript(name: String) -> Int? {

@@ -26,7 +26,7 @@ public struct TestServer: Sendable {
   /// command names.
   public var port: Int { ownPort }
 
-  /// The port with a name, within 1–65535; `nil` if there is none.
+  /// The port with a name, within 1–65535; `nil` if no port has that name.
   public subscript(name: String) -> Int? { ports[name] }
 
   /// What it has written to standard output and standard error so far.

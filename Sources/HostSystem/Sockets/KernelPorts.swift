@@ -2,7 +2,7 @@
 /// "/proc interfaces").
 package struct KernelPorts: Hashable, Sendable {
   /// The range from which `bind(0)` and outgoing connections take ports
-  /// (`ip_local_port_range`); `nil` if there is none.
+  /// (`ip_local_port_range`); `nil` if the setting is not a range.
   package var ephemeral: ClosedRange<UInt16>?
   /// The ports excluded from that range (`ip_local_reserved_ports`).
   package var reserved: [ClosedRange<UInt16>]

@@ -33,8 +33,8 @@ package struct LeaseSearch {
 
   package let request: LeaseRequest
   private var standard = Standard.free
-  private var hasBegun = false
-  private var walk = PoolWalk([])
+  /// `nil` before the first step.
+  private var walk: PoolWalk?
   /// How many ports this round has visited.
   private var visited = 0
   /// What this round has found about the ports that it has visited.
@@ -102,11 +102,10 @@ package struct LeaseSearch {
     after cursor: UInt16, isAlive: (ProcessIdentity) -> Bool,
     record: (UInt16) throws(Failure) -> LedgerRecord
   ) throws(Failure) -> Step {
-    if !hasBegun {
-      hasBegun = true
+    if walk == nil {
       walk = PoolWalk(
-        request.pool.ranges(
-          after: cursor, overlap: request.isContiguous ? request.count - 1 : 0))
+        request.pool, after: cursor,
+        overlap: request.isContiguous ? request.count - 1 : 0)
     }
     if hasFound { return .found }
     repeat {
@@ -124,7 +123,7 @@ package struct LeaseSearch {
     _ record: (UInt16) throws(Failure) -> LedgerRecord
   ) throws(Failure) -> Step? {
     var checked = 0
-    while let port = walk.port {
+    while let port = walk?.port {
       let entry = dropped.contains(port) ? .vacant : try record(port)
       if case .lease(let lease) = entry, lease.holder != lastAlive,
         !isKnown(lease.holder)
@@ -133,7 +132,7 @@ package struct LeaseSearch {
         checked += 1
         holders[lease.holder] = isAlive(lease.holder)
       }
-      walk.advance()
+      walk?.advance()
       visited += 1
       // An earlier round has accepted it.
       if found.contains(port) { continue }
@@ -186,11 +185,11 @@ package struct LeaseSearch {
   ) throws(Failure) -> Step {
     var unknown: Set<ProcessIdentity> = []
     var walk = walk
-    while let port = walk.port, unknown.count < Self.unknownLimit {
+    while let port = walk?.port, unknown.count < Self.unknownLimit {
       if case .lease(let lease) = try record(port), !isKnown(lease.holder) {
         unknown.insert(lease.holder)
       }
-      walk.advance()
+      walk?.advance()
     }
     return .checkHolders(Array(unknown))
   }
@@ -238,7 +237,7 @@ package struct LeaseSearch {
     default: return false
     }
     if request.isContiguous { dropFound() }
-    walk.restart()
+    walk?.restart()
     visited = 0
     usage = PoolUsage(ports: usage.ports)
     damagedCount = 0

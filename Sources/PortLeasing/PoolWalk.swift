@@ -1,26 +1,58 @@
-/// A walk through a pool, one port at a time.
-struct PoolWalk {
-  private let ranges: [ClosedRange<UInt16>]
-  private var index = 0
+/// A walk through a pool, one port at a time: from the port after the cursor to the last
+/// one, then from the first one to the cursor.
+package struct PoolWalk {
+  private let pool: PortPool
+  private let cursor: UInt16
+  private let overlap: Int
+  /// The number of ranges that the walk has entered or passed over.
+  private var entered = 0
+  /// The last port of the current range.
+  private var last: UInt16 = 0
   /// The port that the walk has reached; `nil` at its end.
-  private(set) var port: UInt16?
+  package private(set) var port: UInt16?
 
-  init(_ ranges: [ClosedRange<UInt16>]) {
-    self.ranges = ranges
-    port = ranges.first?.lowerBound
+  /// - Parameters:
+  ///   - pool: The pool.
+  ///   - cursor: The port that was handed out last; it need not be in the pool.
+  ///   - overlap: How many ports after the cursor are visited again at the end, so that
+  ///     a row of consecutive ports can contain the cursor.
+  package init(_ pool: PortPool, after cursor: UInt16, overlap: Int = 0) {
+    self.pool = pool
+    self.cursor = cursor
+    self.overlap = overlap
+    enterNextRange()
   }
 
-  mutating func advance() {
+  package mutating func advance() {
     guard let current = port else { return }
-    if current < ranges[index].upperBound {
+    if current < last {
       port = current + 1
     } else {
-      index += 1
-      port = index < ranges.count ? ranges[index].lowerBound : nil
+      enterNextRange()
     }
   }
 
-  mutating func restart() {
-    self = PoolWalk(ranges)
+  package mutating func restart() {
+    self = PoolWalk(pool, after: cursor, overlap: overlap)
+  }
+
+  private mutating func enterNextRange() {
+    let count = pool.ranges.count
+    while entered < 2 * count {
+      let isBehindCursor = entered < count
+      let range = pool.ranges[isBehindCursor ? entered : entered - count]
+      entered += 1
+      if isBehindCursor, range.upperBound > cursor {
+        port = max(range.lowerBound, cursor + 1)
+        last = range.upperBound
+        return
+      }
+      if !isBehindCursor, range.lowerBound <= cursor {
+        port = range.lowerBound
+        last = UInt16(min(Int(range.upperBound), Int(cursor) + overlap))
+        return
+      }
+    }
+    port = nil
   }
 }

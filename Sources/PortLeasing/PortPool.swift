@@ -108,29 +108,6 @@ package struct PortPool: Hashable, Sendable {
     }
     return 0
   }
-
-  /// The pool's ports in the order in which they are tried: from the one after the
-  /// cursor to the last, then from the first to the cursor.
-  ///
-  /// - Parameters:
-  ///   - cursor: The port that was handed out last; it need not be in the pool.
-  ///   - overlap: How many ports after the cursor are repeated at the end, so that a
-  ///     row of consecutive ports can contain the cursor.
-  /// - Returns: Ranges in the order in which they are tried.
-  package func ranges(
-    after cursor: UInt16, overlap: Int = 0
-  ) -> [ClosedRange<UInt16>] {
-    var ordered: [ClosedRange<UInt16>] = []
-    ordered.reserveCapacity(ranges.count + 1)
-    for range in ranges where range.upperBound > cursor {
-      ordered.append(max(range.lowerBound, cursor + 1)...range.upperBound)
-    }
-    for range in ranges where range.lowerBound <= cursor {
-      let last = min(Int(range.upperBound), Int(cursor) + overlap)
-      ordered.append(range.lowerBound...UInt16(last))
-    }
-    return ordered
-  }
 }
 
 extension PortPool: CustomStringConvertible {

@@ -114,7 +114,8 @@ private struct LeaseAttempt: ~Copyable {
         search.request.start
         ?? (header.cursor == 0
           ? search.request.pool.randomPort() : header.cursor)
-      let step = try search.next(after: cursor, isAlive: host.isAlive) {
+      // `host.isAlive` instead of the closure would be allocated.
+      let step = try search.next(after: cursor, isAlive: { host.isAlive($0) }) {
         port throws(LeasingError) in try ledger.record(of: port, in: file)
       }
       try clearDropped(in: file)

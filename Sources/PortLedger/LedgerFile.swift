@@ -14,6 +14,8 @@ final class LedgerFile: @unchecked Sendable {
     byteCount: 4096, alignment: 32)
   private var pageOffset = -1
   private var pageSize = 0
+  /// The size that the file size limit has allowed since the lock was taken.
+  private var allowedSize = 0
   /// Whether the file is known to be a ledger.
   var isVerified = false
   let device: DeviceID
@@ -40,6 +42,7 @@ final class LedgerFile: @unchecked Sendable {
   /// The page that was read before is discarded.
   func lock(until deadline: Deadline) throws(Errno) -> Bool {
     pageOffset = -1
+    allowedSize = 0
     return try file.lock(until: deadline)
   }
 
@@ -137,7 +140,7 @@ final class LedgerFile: @unchecked Sendable {
     func flush() throws(Errno) {
       if changed.isEmpty { return }
       do throws(Errno) {
-        try file.write(
+        try writeBytes(
           UnsafeRawBufferPointer(rebasing: page[changed]),
           at: pageOffset + changed.lowerBound)
       } catch {
@@ -210,7 +213,7 @@ final class LedgerFile: @unchecked Sendable {
   /// - Throws: The error of pwrite(2).
   func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(Errno) {
     pageOffset = -1
-    try file.write(bytes, at: offset)
+    try writeBytes(bytes, at: offset)
   }
 
   /// The claimed ports in a ledger of another boot.
@@ -297,7 +300,7 @@ final class LedgerFile: @unchecked Sendable {
     var offset = size
     while offset < LedgerFormat.fileSize {
       let count = min(page.count, LedgerFormat.fileSize - offset)
-      try file.write(
+      try writeBytes(
         UnsafeRawBufferPointer(rebasing: page[..<count]), at: offset)
       offset += count
     }
@@ -307,8 +310,18 @@ final class LedgerFile: @unchecked Sendable {
     _ value: some BitwiseCopyable, at offset: Int
   ) throws(Errno) {
     try withUnsafeBytes(of: value) { bytes throws(Errno) in
-      try file.write(bytes, at: offset)
+      try writeBytes(bytes, at: offset)
     }
+  }
+
+  /// Writes bytes; the file size limit is looked up once for a size, because that takes
+  /// as long as another write.
+  private func writeBytes(
+    _ bytes: UnsafeRawBufferPointer, at offset: Int
+  ) throws(Errno) {
+    let end = offset + bytes.count
+    try file.write(bytes, at: offset, isAllowed: end <= allowedSize)
+    allowedSize = max(allowedSize, end)
   }
 }
 

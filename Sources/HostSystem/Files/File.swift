@@ -99,7 +99,7 @@ package struct File: ~Copyable, Sendable {
   }
 
   /// Writes all of the bytes at an offset; see
-  /// ``write(_:at:)-(UnsafeRawBufferPointer,_)``.
+  /// ``write(_:at:isAllowed:)``.
   package func write(_ bytes: [UInt8], at offset: Int) throws(Errno) {
     var failure: Errno?
     bytes.withUnsafeBytes { buffer in
@@ -114,12 +114,17 @@ package struct File: ~Copyable, Sendable {
 
   /// Writes all of the bytes at an offset.
   ///
+  /// - Parameters:
+  ///   - bytes: The bytes.
+  ///   - offset: Where the first of them is written.
+  ///   - isAllowed: Whether the file size limit is known to allow it. If not, it is
+  ///     looked up.
   /// - Throws: The error of pwrite(2), after which some of the bytes may be written;
   ///   `Errno.fileTooLarge` if the write would exceed the file size limit.
   package func write(
-    _ bytes: UnsafeRawBufferPointer, at offset: Int
+    _ bytes: UnsafeRawBufferPointer, at offset: Int, isAllowed: Bool = false
   ) throws(Errno) {
-    try checkFileSizeLimit(offset + bytes.count)
+    if !isAllowed { try checkFileSizeLimit(offset + bytes.count) }
     var done = 0
     while done < bytes.count {
       done += try systemCall {

@@ -9,10 +9,11 @@
 package final class ForkableMutex<Value>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
     capacity: 1)
-  private var value: Value
+  /// A stored property would cost a check for exclusive access on each use.
+  private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
   package init(_ value: sending Value) {
-    self.value = value
+    self.value.initialize(to: value)
     // The default kind cannot fail.
     pthread_mutex_init(mutex, nil)
   }
@@ -20,6 +21,8 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
   deinit {
     pthread_mutex_destroy(mutex)
     mutex.deallocate()
+    value.deinitialize(count: 1)
+    value.deallocate()
   }
 
   /// Waits until no other thread uses the value, and calls `body`.
@@ -28,7 +31,7 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
   ) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
     defer { pthread_mutex_unlock(mutex) }
-    return try body(&value)
+    return try body(&value.pointee)
   }
 
   /// Calls `body` if no other thread uses the value.
@@ -39,6 +42,6 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
   ) throws(Failure) -> Result? {
     guard pthread_mutex_trylock(mutex) == 0 else { return nil }
     defer { pthread_mutex_unlock(mutex) }
-    return try body(&value)
+    return try body(&value.pointee)
   }
 }

@@ -1,5 +1,6 @@
 package import HostSystem
 package import PortLeasing
+import Synchronization
 import SystemPackage
 
 /// The file that records leases, so that independent processes share one pool.
@@ -13,15 +14,11 @@ package final class Ledger: Sendable {
   /// Open files that no call is using.
   ///
   /// Each concurrent call has its own, because the lock belongs to an open
-  /// file, and so separates threads like processes.
-  ///
-  /// A child made by fork(2) shares its parent's open files, and with them the lock.
-  /// A file is therefore used only by the process that opened it.
-  private let files = ForkableMutex<[(file: LedgerFile, generation: UInt64)]>(
-    [])
-
-  /// How many files stay open between calls.
-  private static let keptFiles = 4
+  /// file, and so separates threads like processes. A call that finds none opens one,
+  /// which takes less time than waiting for another call.
+  private let files = InlineArray<4, Atomic<Unmanaged<LedgerFile>?>> { _ in
+    Atomic(nil)
+  }
 
   /// A ledger that is opened, or created, when it is first used.
   ///
@@ -40,6 +37,10 @@ package final class Ledger: Sendable {
     if let unusable = location.unusable {
       warn(.elsewhere(path: location.path, unusable: unusable))
     }
+  }
+
+  deinit {
+    while takeFile() != nil {}
   }
 
   package var location: LedgerLocation { store.location }
@@ -121,9 +122,8 @@ package final class Ledger: Sendable {
     // Another process may replace the file between opening and locking, but hardly
     // a hundred times.
     for _ in 0..<100 {
-      let generation = forkGeneration()
       let file =
-        if let kept = takeFile(openedBy: generation) {
+        if let kept = takeFile() {
           kept
         } else {
           // A ledger is created once for a namespace: a good time to clean up.
@@ -135,7 +135,7 @@ package final class Ledger: Sendable {
       var isOurs = false
       defer {
         file.unlock()
-        if isOurs { keep(file, openedBy: generation) }
+        if isOurs { keep(file) }
       }
       if var header = try store.verify(file) {
         isOurs = true
@@ -146,18 +146,25 @@ package final class Ledger: Sendable {
     throw store.problem(.unstable)
   }
 
-  // Opening a file costs less than waiting for the mutex.
-
-  private func takeFile(openedBy generation: UInt64) -> LedgerFile? {
-    files.withLockIfAvailable { files in
-      files.removeAll { $0.generation != generation }
-      return files.popLast()?.file
-    } ?? nil
+  private func takeFile() -> LedgerFile? {
+    for index in files.indices {
+      if let file = files[index].exchange(nil, ordering: .acquiring)?
+        .takeRetainedValue(), file.isOwn
+      {
+        return file
+      }
+    }
+    return nil
   }
 
-  private func keep(_ file: LedgerFile, openedBy generation: UInt64) {
-    _ = files.withLockIfAvailable { files in
-      if files.count < Self.keptFiles { files.append((file, generation)) }
+  private func keep(_ file: LedgerFile) {
+    let kept = Unmanaged.passRetained(file)
+    for index in files.indices
+    where files[index].compareExchange(
+      expected: nil, desired: kept, ordering: .releasing
+    ).exchanged {
+      return
     }
+    kept.release()
   }
 }

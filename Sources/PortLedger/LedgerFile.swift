@@ -18,6 +18,8 @@ final class LedgerFile: @unchecked Sendable {
   private var allowedSize = 0
   /// Whether the file is known to be a ledger.
   var isVerified = false
+  /// The process that opened it (``forkGeneration()``).
+  private let generation = forkGeneration()
   let device: DeviceID
   let inode: Inode
 
@@ -36,6 +38,12 @@ final class LedgerFile: @unchecked Sendable {
   deinit {
     page.deallocate()
   }
+
+  /// Whether this process opened it.
+  ///
+  /// A child made by fork(2) must not use the open files of its parent, with which it
+  /// would share the lock.
+  var isOwn: Bool { generation == forkGeneration() }
 
   /// See ``File/lock(until:)``.
   ///

@@ -33,15 +33,4 @@ package final class ForkableMutex<Value>: @unchecked Sendable {
     defer { pthread_mutex_unlock(mutex) }
     return try body(&value.pointee)
   }
-
-  /// Calls `body` if no other thread uses the value.
-  ///
-  /// - Returns: `nil` if another thread uses the value.
-  package func withLockIfAvailable<Result, Failure>(
-    _ body: (inout Value) throws(Failure) -> Result
-  ) throws(Failure) -> Result? {
-    guard pthread_mutex_trylock(mutex) == 0 else { return nil }
-    defer { pthread_mutex_unlock(mutex) }
-    return try body(&value.pointee)
-  }
 }

@@ -81,9 +81,6 @@ import Testing
       for _ in 0..<10_000 { mutex.withLock { $0 += 1 } }
     }
     #expect(mutex.withLock { $0 } == 40_000)
-    let inner = mutex.withLock { _ in mutex.withLockIfAvailable { $0 } }
-    #expect(inner == nil)
-    #expect(mutex.withLockIfAvailable { $0 } == 40_000)
   }
 }
 

@@ -79,15 +79,15 @@ final class HostConditions: LeaseConditions {
     kept[port] = nil
   }
 
-  /// The sockets of a port that was picked.
-  func sockets(of port: UInt16) -> KeptSockets? {
-    kept[port]
+  /// The sockets of ports that were picked; none if they are not kept.
+  func sockets(of ports: [UInt16]) -> [KeptSockets] {
+    use == .none ? [] : ports.compactMap { kept[$0] }
   }
 
   /// Binds a port strictly, and keeps the sockets if they are needed.
   private func keepIfFree(_ port: UInt16) throws(Errno) -> PortStatus {
     // A search for consecutive ports can examine a port twice.
-    if kept[port] != nil { return .free }
+    if use != .none, kept[port] != nil { return .free }
     return try keep(port) { () throws(Errno) in
       let sockets = try PortSockets(binding: port)
       try checkNetwork(of: sockets)

@@ -80,7 +80,7 @@ extension Picker {
         return nil
       }
       return Pick(
-        ports: ports, sockets: ports.compactMap(conditions.sockets),
+        ports: ports, sockets: conditions.sockets(of: ports),
         isFromServer: false, picker: self)
     case .exhausted(let usage):
       if conditions.isElsewhere { return nil }

@@ -133,7 +133,7 @@ extension Picker {
     abandon(unwanted, to: place)
     addServed(ports, from: place)
     return Pick(
-      ports: ports, sockets: ports.compactMap(conditions.sockets),
+      ports: ports, sockets: conditions.sockets(of: ports),
       isFromServer: true, picker: self)
   }
 

@@ -257,8 +257,8 @@ package struct LeaseSearch {
 extension LeaseSearch {
   /// The proposed port to probe next.
   ///
-  /// Consecutive ports are probed from the last one down: behind the last one in
-  /// use, the next row starts.
+  /// Consecutive ports are probed from the last one down: after the last one in use,
+  /// the next row starts.
   package var nextToProbe: UInt16? {
     request.isContiguous ? pending.last : pending.first
   }

@@ -4,7 +4,8 @@ package struct PoolWalk {
   private let pool: PortPool
   private let cursor: UInt16
   private let overlap: Int
-  /// The number of ranges that the walk has entered or passed over.
+  /// How many ranges the walk has entered or skipped, in two passes: the first for the
+  /// ports after the cursor, the second for the others.
   private var entered = 0
   /// The last port of the current range.
   private var last: UInt16 = 0
@@ -39,15 +40,15 @@ package struct PoolWalk {
   private mutating func enterNextRange() {
     let count = pool.ranges.count
     while entered < 2 * count {
-      let isBehindCursor = entered < count
-      let range = pool.ranges[isBehindCursor ? entered : entered - count]
+      let isFirstPass = entered < count
+      let range = pool.ranges[isFirstPass ? entered : entered - count]
       entered += 1
-      if isBehindCursor, range.upperBound > cursor {
+      if isFirstPass, range.upperBound > cursor {
         port = max(range.lowerBound, cursor + 1)
         last = range.upperBound
         return
       }
-      if !isBehindCursor, range.lowerBound <= cursor {
+      if !isFirstPass, range.lowerBound <= cursor {
         port = range.lowerBound
         last = UInt16(min(Int(range.upperBound), Int(cursor) + overlap))
         return

@@ -114,7 +114,7 @@ private struct LeaseAttempt: ~Copyable {
         search.request.start
         ?? (header.cursor == 0
           ? search.request.pool.randomPort() : header.cursor)
-      // `host.isAlive` instead of the closure would be allocated.
+      // Passing `host.isAlive` itself would allocate a closure.
       let step = try search.next(after: cursor, isAlive: { host.isAlive($0) }) {
         port throws(LeasingError) in try ledger.record(of: port, in: file)
       }

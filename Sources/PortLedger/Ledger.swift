@@ -14,8 +14,7 @@ package final class Ledger: Sendable {
   /// Open files that no call is using.
   ///
   /// Each concurrent call has its own, because the lock belongs to an open
-  /// file, and so separates threads like processes. A call that finds none opens one,
-  /// which takes less time than waiting for another call.
+  /// file, and so separates threads like processes. A call that finds none opens one.
   private let files = InlineArray<4, Atomic<Unmanaged<LedgerFile>?>> { _ in
     Atomic(nil)
   }

@@ -14,7 +14,8 @@ final class LedgerFile: @unchecked Sendable {
     byteCount: 4096, alignment: 32)
   private var pageOffset = -1
   private var pageSize = 0
-  /// The size that the file size limit has allowed since the lock was taken.
+  /// The size that the file size limit is known to allow; forgotten when the lock is
+  /// taken.
   private var allowedSize = 0
   /// Whether the file is known to be a ledger.
   var isVerified = false
@@ -322,8 +323,10 @@ final class LedgerFile: @unchecked Sendable {
     }
   }
 
-  /// Writes bytes; the file size limit is looked up once for a size, because that takes
-  /// as long as another write.
+  /// Writes bytes.
+  ///
+  /// The file size limit is looked up only if it is not known to allow the write: that
+  /// is a system call of its own (getrlimit(2)).
   private func writeBytes(
     _ bytes: UnsafeRawBufferPointer, at offset: Int
   ) throws(Errno) {

@@ -1,4 +1,3 @@
-import HostSystem
 import PortLeasing
 import Testing
 
@@ -19,7 +18,7 @@ import Testing
       (40, [10...20, 30...40]),
       (65535, [10...20, 30...40]),
     ] as [(UInt16, [ClosedRange<UInt16>])])
-  func portsBehindTheCursorComeFirst(
+  func portsAfterTheCursorComeFirst(
     _ cursor: UInt16, _ expected: [ClosedRange<UInt16>]
   ) {
     #expect(ports(PoolWalk(pool, after: cursor)) == expected.flatMap { $0 })

@@ -1,4 +1,3 @@
-import HostSystem
 import PortLeasing
 import Testing
 

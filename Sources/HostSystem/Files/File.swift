@@ -117,10 +117,10 @@ package struct File: ~Copyable, Sendable {
   /// - Parameters:
   ///   - bytes: The bytes.
   ///   - offset: Where the first of them is written.
-  ///   - isAllowed: Whether the file size limit is known to allow it. If not, it is
-  ///     looked up.
+  ///   - isAllowed: Whether the file size limit is known to allow the write. If not, the
+  ///     limit is checked first.
   /// - Throws: The error of pwrite(2), after which some of the bytes may be written;
-  ///   `Errno.fileTooLarge` if the write would exceed the file size limit.
+  ///   `Errno.fileTooLarge` if the check shows that the write would exceed the limit.
   package func write(
     _ bytes: UnsafeRawBufferPointer, at offset: Int, isAllowed: Bool = false
   ) throws(Errno) {

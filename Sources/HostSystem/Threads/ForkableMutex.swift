@@ -9,7 +9,8 @@
 package final class ForkableMutex<Value>: @unchecked Sendable {
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(
     capacity: 1)
-  /// A stored property would cost a check for exclusive access on each use.
+  /// Allocated, because each use of a value that is stored in the object would be
+  /// checked for exclusive access.
   private let value = UnsafeMutablePointer<Value>.allocate(capacity: 1)
 
   package init(_ value: sending Value) {

@@ -82,6 +82,17 @@ import Testing
     }
     #expect(mutex.withLock { $0 } == 40_000)
   }
+
+  @Test func theValueIsReleasedWithTheMutex() {
+    final class Value {}
+    weak var value: Value?
+    do {
+      let mutex = ForkableMutex(Value())
+      value = mutex.withLock { $0 }
+      #expect(value != nil)
+    }
+    #expect(value == nil)
+  }
 }
 
 /// Blocks threads until it is opened.

@@ -37,8 +37,9 @@ final class Desk {
     if let pid = order.pid, pid <= 0 { throw .noProcess }
     // Since this turn began, a pid may have become another process's.
     try processes.reclaimEndedBeforeRequest()
-    if book.freePortCount < order.count
-      || exceedsUserLimit(order.count, peer.user)
+    if processes.hasUnchecked,
+      book.freePortCount < order.count
+        || exceedsUserLimit(order.count, peer.user)
     {
       processes.checkAdopted()
     }

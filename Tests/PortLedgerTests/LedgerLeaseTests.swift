@@ -179,7 +179,12 @@ import Testing
         pool, to: .b, count: 6, on: host, timeout: .seconds(60))
     }
     withExtendedLifetime(path) {}
-    #expect(outcomes.contains(.exhausted(PoolUsage(ports: 10, inUse: 10))))
+    // The first search fails. The other one may have got its ports before that was
+    // certain.
+    #expect(
+      outcomes.contains {
+        if case .exhausted = $0 { true } else { false }
+      })
     #expect(
       outcomes.contains {
         if case .leased(let ports) = $0 { ports.count == 6 } else { false }

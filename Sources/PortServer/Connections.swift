@@ -15,7 +15,7 @@ final class Connections {
   ///
   /// Some may have disconnected.
   private var listQueue: [Client] = []
-  /// When to check the clients' deadlines next; `nil` if there is none.
+  /// When to check the clients' deadlines next; `nil` if no client has a deadline.
   private(set) var nextDeadline: Deadline?
   private let handler: RequestHandler
   private let events: Events

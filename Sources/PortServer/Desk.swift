@@ -30,7 +30,7 @@ final class Desk {
   /// Leases ports to the process that a client names.
   ///
   /// - Returns: The ports, which are recorded, and the process.
-  /// - Throws: Why there are none.
+  /// - Throws: Why no ports are leased.
   func lease(
     _ order: LeaseOrder, askedBy peer: Peer
   ) throws(Denial) -> Grant {

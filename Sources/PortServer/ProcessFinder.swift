@@ -216,7 +216,7 @@ final class ProcessFinder {
 
   // MARK: - Registering
 
-  /// The process with a pid; `nil` if there is none.
+  /// The process with a pid; `nil` if no process has it.
   private func findOrRegister(_ pid: Int32) throws(Denial) -> KnownProcess? {
     guard let known = processes[pid] else { return try register(pid) }
     // For those with a pidfd, ends have just been read.

@@ -17,7 +17,7 @@ extension ServerConnection {
   /// - Parameters:
   ///   - port: The port.
   ///   - pid: The process that has it. If another process has it, the port stays
-  ///     with that process. `nil` returns it whoever has it.
+  ///     with that process. With `nil`, it does not matter which process has it.
   /// - Returns: What the server did.
   /// - Throws: `unreachable`, `timedOut`, `malformedReply`. The server may have
   ///   taken the port then, and leased it again.

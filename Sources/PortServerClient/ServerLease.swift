@@ -44,7 +44,8 @@ package struct ServerLease: ~Copyable {
   ///
   /// - Parameter count: How many.
   /// - Returns: That many ports, in a row if they must be.
-  /// - Throws: Why there are none. ``ports`` may contain some of them even so.
+  /// - Throws: Why the server did not lease that many. ``ports`` may contain some of
+  ///   them even so.
   package mutating func take(
     _ count: Int
   ) throws(PortServerError) -> [UInt16] {

@@ -51,7 +51,7 @@ extension PortServerClient {
   /// Asks the server for its state.
   ///
   /// - Returns: `nil` if it knows only version 1 of the protocol.
-  /// - Throws: Why there is no answer.
+  /// - Throws: Why the server did not answer.
   package func status(
     within limit: TimeLimit
   ) throws(PortServerError) -> ServerStatus? {
@@ -71,7 +71,7 @@ extension PortServerClient {
   ///
   /// - Parameter limit: How long everything together may take.
   /// - Returns: `nil` if it knows only version 1 of the protocol.
-  /// - Throws: Why there is no answer.
+  /// - Throws: Why the server did not answer.
   package func summary(
     within limit: TimeLimit
   ) throws(PortServerError) -> ServerStatus? {
@@ -108,8 +108,7 @@ extension PortServerClient {
   ///   - lack: What version 1 of the protocol lacks, and what to do: the end of
   ///     an error message.
   /// - Returns: The leases.
-  /// - Throws: Why there is no answer; `refused` if the server knows only version
-  ///   1.
+  /// - Throws: Why the server did not answer; `refused` if it knows only version 1.
   package func leases(
     of ports: [UInt16]?, within limit: TimeLimit,
     lack: String = "cannot be asked for leases"
@@ -137,8 +136,7 @@ extension PortServerClient {
   ///
   /// - Parameter limit: How long everything together may take.
   /// - Returns: The leases and the ports in use.
-  /// - Throws: Why there is no answer; `refused` if the server knows only version
-  ///   1.
+  /// - Throws: Why the server did not answer; `refused` if it knows only version 1.
   package func occupancy(
     within limit: TimeLimit
   ) throws(PortServerError) -> ServedLeases {
